@@ -1,0 +1,83 @@
+"""One request to run one tool, and what came of it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from toolcrib.decisions import Decision
+from toolcrib.principal import Principal
+
+__all__ = ["Status", "ToolCall", "ToolResult"]
+
+Status: TypeAlias = Literal[
+    "done",  # the tool ran and returned
+    "denied",  # policy said no
+    "unknown",  # no such tool, or not offered to this principal
+    "invalid",  # the arguments do not fit the schema
+    "stopped",  # the loop guard
+    "limited",  # a quota has no room
+    "pending",  # parked for a human
+    "rejected",  # a human said no
+    "expired",  # nobody answered in time
+    "failed",  # the tool failed and nothing happened (or it was a read)
+    "ambiguous",  # a write may or may not have happened
+    "cancelled",  # the caller went away
+    "unavailable",  # audit, state, secrets or sandbox not there: nothing ran
+]
+
+
+def _new_id() -> str:
+    return "call-" + uuid.uuid4().hex[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One request to run one tool.
+
+    `tool` is a canonical name (`crm.get_record`); adapters translate wire names. `idempotency_key` defaults to the run and the
+    model's call id, scoped by tenant, user, agent and tool. `reason`, `model` and `prompt_version` only go to the audit log.
+    """
+
+    tool: str
+    arguments: Mapping[str, Any]
+    principal: Principal
+    call_id: str = field(default_factory=_new_id)
+    idempotency_key: str | None = None
+    reason: str = ""
+    model: str = ""
+    prompt_version: str = ""
+
+    @property
+    def key(self) -> str:
+        """The idempotency key in force."""
+        return self.idempotency_key or f"{self.principal.run}:{self.call_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What came of a call; refusals and failures are results too.
+
+    `text` is what a model should read. `value` is the JSON-compatible result of a `done` call, else None. `artifact` is the path of
+    the whole result where it was too large to hand over, relative to the state folder. `duration` is in seconds.
+    """
+
+    call_id: str
+    tool: str
+    status: Status
+    text: str
+    value: Any = None
+    decision: Decision | None = None
+    approval: str | None = None
+    artifact: str | None = None
+    labels: frozenset[str] = frozenset()
+    attempts: int = 0
+    duration: float = 0.0
+    retry_after: float | None = None
+
+    @property
+    def is_error(self) -> bool:
+        """True for everything but `done`."""
+        return self.status != "done"

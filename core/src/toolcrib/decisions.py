@@ -1,0 +1,48 @@
+"""What policy says of a call, with the rows that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+__all__ = ["Decision", "Row", "Verdict"]
+
+Verdict: TypeAlias = Literal["allow", "deny", "review"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One policy row as it stands in its file: `kind` is p, p2, p3 or g; `values` are its fields after the kind."""
+
+    kind: str
+    values: tuple[str, ...]
+    file: str
+    line: int
+
+    @property
+    def place(self) -> str:
+        """`policy.csv:12`."""
+        return f"{self.file}:{self.line}"
+
+    def __str__(self) -> str:
+        return f"{self.place} ({', '.join((self.kind, *self.values))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`allow`, `deny` or `review`, the rows that made it, and the policy revision.
+
+    `rows` are the p rows that decided (the deny rows of a deny, else the allow rows); `reviews` the p2 rows that a human must
+    satisfy, `quotas` the p3 rows that must have room. `is_open` marks a decision that still waits for the preview because some row
+    reads `before`. `inputs` are the values that conditions read, by dotted name.
+    """
+
+    verdict: Verdict
+    reason: str
+    revision: str
+    rows: tuple[Row, ...] = ()
+    reviews: tuple[Row, ...] = ()
+    quotas: tuple[Row, ...] = ()
+    is_open: bool = False
+    inputs: Mapping[str, Any] = field(default_factory=dict)
