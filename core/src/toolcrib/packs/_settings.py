@@ -1,0 +1,61 @@
+"""A pack's settings table, turned into the pack's own dataclass."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, get_type_hints
+
+from toolcrib.errors import ConfigError
+
+__all__ = ["parse"]
+
+T = TypeVar("T")
+
+
+def parse(cls: type[T], settings: Mapping[str, Any], place: str) -> T:
+    """`settings` as an instance of dataclass `cls`; `place` names the table in errors, e.g. `[packs.crm]`.
+
+    Types are checked strictly, as JSON would be: `"80"` is no number, but text may become a Path or an Enum.
+    Raises ConfigError for an unknown or missing key and for a wrong type; no value is quoted, as it may be a
+    misplaced secret.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    _refuse_unknown(cls, settings, place)
+    try:
+        # Through JSON: pydantic's strict mode for Python objects would refuse a str where a Path is meant.
+        return TypeAdapter(cls).validate_json(json.dumps(dict(settings), default=str), strict=True)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{place} {_path(e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)
+        )
+        raise ConfigError(
+            problems, rule=f"the settings of {place} are {cls.__name__}", remedy=_keys(cls)
+        ) from None
+
+
+def _refuse_unknown(cls: type, settings: Mapping[str, Any], place: str) -> None:
+    known = [field.name for field in dataclasses.fields(cls) if field.init]
+    hints = get_type_hints(cls)
+    for key, value in settings.items():
+        if key not in known:
+            raise ConfigError(f"{place} {key}: unknown key", rule=_keys(cls), remedy=_hint(key, known))
+        if isinstance(value, Mapping) and dataclasses.is_dataclass(hints[key]):
+            _refuse_unknown(hints[key], value, f"{place[:-1]}.{key}]")
+
+
+def _hint(word: str, words: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(words), n=1)
+    return f'Did you mean "{near[0]}"?' if near else "Remove it"
+
+
+def _keys(cls: type) -> str:
+    names = [field.name for field in dataclasses.fields(cls) if field.init]
+    return "known keys: " + (", ".join(names) or "none")
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location) or "(the table)"
