@@ -1,1 +1,24 @@
-"""toolcrib."""
+"""Toolcrib: the governed layer between AI agents and their tools."""
+
+from toolcrib.calls import ToolCall, ToolResult
+from toolcrib.context import CallContext
+from toolcrib.decisions import Decision, Row
+from toolcrib.errors import ToolcribError
+from toolcrib.principal import Principal
+from toolcrib.tools import Preview, Sensitive, Target, Tool, Toolkit, tool
+
+__all__ = [
+    "CallContext",
+    "Decision",
+    "Preview",
+    "Principal",
+    "Row",
+    "Sensitive",
+    "Target",
+    "Tool",
+    "ToolCall",
+    "ToolResult",
+    "ToolcribError",
+    "Toolkit",
+    "tool",
+]

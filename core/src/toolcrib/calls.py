@@ -37,8 +37,9 @@ def _new_id() -> str:
 class ToolCall:
     """One request to run one tool.
 
-    `tool` is a canonical name (`crm.get_record`); adapters translate wire names. `idempotency_key` defaults to the run and the
-    model's call id, scoped by tenant, user, agent and tool. `reason`, `model` and `prompt_version` only go to the audit log.
+    `tool` is a canonical name (`crm.get_record`); adapters translate wire names. `idempotency_key` defaults
+    to the run and the model's call id, scoped by tenant, user, agent and tool. `reason`, `model` and
+    `prompt_version` only go to the audit log.
     """
 
     tool: str
@@ -60,8 +61,9 @@ class ToolCall:
 class ToolResult:
     """What came of a call; refusals and failures are results too.
 
-    `text` is what a model should read. `value` is the JSON-compatible result of a `done` call, else None. `artifact` is the path of
-    the whole result where it was too large to hand over, relative to the state folder. `duration` is in seconds.
+    `text` is what a model should read. `value` is the JSON-compatible result of a `done` call, else None.
+    `artifact` is the path of the whole result where it was too large to hand over, relative to the state
+    folder. `duration` is in seconds.
     """
 
     call_id: str

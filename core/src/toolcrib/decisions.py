@@ -13,7 +13,9 @@ Verdict: TypeAlias = Literal["allow", "deny", "review"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One policy row as it stands in its file: `kind` is p, p2, p3 or g; `values` are its fields after the kind."""
+    """One policy row as it stands in its file: `kind` is p, p2, p3 or g; `values` are its fields after the
+    kind.
+    """
 
     kind: str
     values: tuple[str, ...]
@@ -33,9 +35,10 @@ class Row:
 class Decision:
     """`allow`, `deny` or `review`, the rows that made it, and the policy revision.
 
-    `rows` are the p rows that decided (the deny rows of a deny, else the allow rows); `reviews` the p2 rows that a human must
-    satisfy, `quotas` the p3 rows that must have room. `is_open` marks a decision that still waits for the preview because some row
-    reads `before`. `inputs` are the values that conditions read, by dotted name.
+    `rows` are the p rows that decided (the deny rows of a deny, else the allow rows); `reviews` the p2 rows
+    that a human must satisfy, `quotas` the p3 rows that must have room. `is_open` marks a decision that
+    still waits for the preview because some row reads `before`. `inputs` are the values that conditions
+    read, by dotted name.
     """
 
     verdict: Verdict

@@ -8,7 +8,9 @@ from typing import Any, Literal, TypeAlias
 __all__ = ["EFFECTS", "Effect", "effect_of", "mcp_annotations"]
 
 Effect: TypeAlias = Literal["read", "write", "send", "destructive"]
-"""`read` changes nothing · `write` can be corrected later · `send` leaves the organisation · `destructive` cannot be undone."""
+"""`read` changes nothing · `write` can be corrected later · `send` leaves the organisation · `destructive`
+cannot be undone.
+"""
 
 EFFECTS: tuple[Effect, ...] = ("read", "write", "send", "destructive")
 
@@ -24,7 +26,9 @@ def mcp_annotations(effect: Effect, *, idempotent: bool) -> dict[str, bool]:
 
 
 def effect_of(annotations: Mapping[str, Any]) -> Effect:
-    """The effect that MCP annotations claim; what is not said is taken at its worst, as MCP's own defaults do."""
+    """The effect that MCP annotations claim; what is not said is taken at its worst, as MCP's own defaults
+    do.
+    """
     if annotations.get("readOnlyHint") is True:
         return "read"
     if annotations.get("destructiveHint", True) is not False:

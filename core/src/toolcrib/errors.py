@@ -1,7 +1,7 @@
 """Every error Toolcrib raises, grouped by who must act on it.
 
-A message says *what* was refused (quoted), by which *rule*, and what to do next (*remedy*); the same three facts are attributes.
-No message ever carries a secret's value.
+A message says *what* was refused (quoted), by which *rule*, and what to do next (*remedy*); the same three
+facts are attributes. No message ever carries a secret's value.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ __all__ = [
 class ToolcribError(Exception):
     """Root of all errors.
 
-    `what` quotes the thing that was refused, `rule` names the rule (a policy row, a limit, a config key), `remedy` says what to do.
+    `what` quotes the thing that was refused, `rule` names the rule (a policy row, a limit, a config key),
+    `remedy` says what to do.
     """
 
     def __init__(self, what: str, *, rule: str = "", remedy: str = "") -> None:
@@ -58,7 +59,7 @@ class ToolcribWarning(UserWarning):
     """Something the operator should mend, but that did not stop the work."""
 
 
-# --- the model must act: ask differently, or not at all ---------------------------------------------------------------------
+# --- the model must act: ask differently, or not at all ---------------------------------------------------
 
 
 class CallRefused(ToolcribError):
@@ -99,11 +100,13 @@ class CallAmbiguous(CallRefused):
     """An equal call may or may not have happened; a human must settle it first (`toolcrib ledger settle`)."""
 
 
-# --- a human must act -------------------------------------------------------------------------------------------------------
+# --- a human must act -------------------------------------------------------------------------------------
 
 
 class ApprovalPending(CallRefused):
-    """The call is parked until a human answers; `approval` is the id to answer (`toolcrib approvals approve ID`)."""
+    """The call is parked until a human answers; `approval` is the id to answer (`toolcrib approvals approve
+    ID`).
+    """
 
     def __init__(self, what: str, *, approval: str, rule: str = "", remedy: str = "") -> None:
         super().__init__(what, rule=rule, remedy=remedy)
@@ -118,11 +121,13 @@ class ApprovalExpired(CallRefused):
     """Nobody answered in time; an expiry is never a yes."""
 
 
-# --- the caller may try later -----------------------------------------------------------------------------------------------
+# --- the caller may try later -----------------------------------------------------------------------------
 
 
 class Unavailable(ToolcribError):
-    """Something the call depends on is not there now; nothing ran. `retry_after` is in seconds, None if unknown."""
+    """Something the call depends on is not there now; nothing ran. `retry_after` is in seconds, None if
+    unknown.
+    """
 
     def __init__(
         self, what: str, *, rule: str = "", remedy: str = "", retry_after: float | None = None
@@ -147,7 +152,7 @@ class SandboxError(Unavailable):
     """No sandbox that holds the required protections could be started."""
 
 
-# --- the operator must act --------------------------------------------------------------------------------------------------
+# --- the operator must act --------------------------------------------------------------------------------
 
 
 class ConfigError(ToolcribError):
@@ -162,14 +167,15 @@ class PackError(ToolcribError):
     """A pack is broken, changed, not locked, or breaks a rule of the registry."""
 
 
-# --- raised by tools: what the vendor's world answered ----------------------------------------------------------------------
+# --- raised by tools: what the vendor's world answered ----------------------------------------------------
 
 
 class ToolError(ToolcribError):
-    """Raised by a tool whose work failed in a way that it understands. Any other exception leaves a write ambiguous.
+    """Raised by a tool whose work failed in a way that it understands. Any other exception leaves a write
+    ambiguous.
 
-    `temporary` permits a retry of a read or an idempotent tool, `retry_after` (seconds) says when; `happened` is False when the
-    tool knows that nothing changed in the world, None when it cannot know.
+    `temporary` permits a retry of a read or an idempotent tool, `retry_after` (seconds) says when;
+    `happened` is False when the tool knows that nothing changed in the world, None when it cannot know.
     """
 
     temporary = False

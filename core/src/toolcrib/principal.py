@@ -33,8 +33,9 @@ def check_id(kind: str, value: str) -> str:
 class Principal:
     """User, agent, tenant, session and run: who asks, for whom, and within what.
 
-    `user` is None when no human stands behind the agent. `session` scopes labels; `run` is one execution of an agent team and
-    scopes the loop guard and default idempotency keys. Ids match `[A-Za-z0-9@._-]+`; others raise `ConfigError`.
+    `user` is None when no human stands behind the agent. `session` scopes labels; `run` is one execution of
+    an agent team and scopes the loop guard and default idempotency keys. Ids match `[A-Za-z0-9@._-]+`;
+    others raise `ConfigError`.
     """
 
     agent: str

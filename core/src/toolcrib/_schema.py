@@ -1,0 +1,157 @@
+"""A tool's arguments from its signature and docstring."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, make_dataclass
+from typing import Annotated, Any, get_args, get_origin
+
+from toolcrib._arguments import TypedArguments
+from toolcrib.context import CallContext
+from toolcrib.errors import PackError
+
+__all__ = ["Signature", "read_signature"]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a function says about itself: `marked` are the parameter names by marker class (Target,
+    Sensitive).
+    """
+
+    description: str
+    arguments: TypedArguments
+    context: str | None
+    marked: dict[type, tuple[str, ...]]
+
+
+def read_signature(function: Callable[..., Any], name: str, markers: tuple[type, ...]) -> Signature:
+    """Description, arguments, injected parameter and marked parameters of `function`.
+
+    A parameter without annotation, `*args`, `**kwargs` or a positional-only parameter raises `PackError`: a
+    model could not be told what to send.
+    """
+    hints = _hints(function, name)
+    summary, explained = _docstring(function)
+    fields: dict[str, Any] = {}
+    context: str | None = None
+    marked: dict[type, list[str]] = {marker: [] for marker in markers}
+    for parameter in inspect.signature(function).parameters.values():
+        hint = _hint_of(parameter, hints, name)
+        if hint is CallContext:
+            context = parameter.name
+            continue
+        for marker in _markers_of(hint, markers):
+            marked[marker].append(parameter.name)
+        fields[parameter.name] = _field(parameter, hint, explained.get(parameter.name))
+    arguments = _typed(name, fields)
+    return Signature(summary, arguments, context, {marker: tuple(names) for marker, names in marked.items()})
+
+
+def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    plain = inspect.unwrap(function)
+    closure = inspect.getclosurevars(getattr(plain, "__func__", plain)).nonlocals
+    try:
+        return typing.get_type_hints(plain, localns=dict(closure), include_extras=True)
+    except NameError as error:
+        raise PackError(
+            f"tool {name!r} has an annotation that cannot be read: {error}",
+            rule="annotations are resolved where the function is defined",
+            remedy="Define the type at module level, or import it outside TYPE_CHECKING",
+        ) from error
+
+
+def _hint_of(parameter: inspect.Parameter, hints: dict[str, Any], name: str) -> Any:
+    if parameter.kind not in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY):
+        raise PackError(
+            f"tool {name!r} takes {parameter}",
+            rule="a tool's parameters are named one by one, so that a schema can list them",
+            remedy="Replace it by named parameters",
+        )
+    if parameter.name not in hints:
+        raise PackError(
+            f"tool {name!r} has no type for its parameter {parameter.name!r}",
+            rule="every parameter is annotated, since the schema is made of annotations",
+            remedy=f"Write {parameter.name}: str, for example",
+        )
+    return hints[parameter.name]
+
+
+def _markers_of(hint: Any, markers: tuple[type, ...]) -> Iterator[type]:
+    if get_origin(hint) is Annotated:
+        for mark in get_args(hint)[1:]:
+            if mark in markers or type(mark) in markers:
+                yield mark if mark in markers else type(mark)
+
+
+def _field(parameter: inspect.Parameter, hint: Any, description: str | None) -> tuple[Any, Any]:
+    from pydantic import Field
+
+    default = ... if parameter.default is inspect.Parameter.empty else parameter.default
+    return hint, Field(default, description=description)
+
+
+def _docstring(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
+    import docstring_parser
+
+    parsed = docstring_parser.parse(inspect.getdoc(function) or "")
+    parts = [parsed.short_description or "", parsed.long_description or ""]
+    explained = {item.arg_name: " ".join((item.description or "").split()) for item in parsed.params}
+    return "\n\n".join(part for part in parts if part), explained
+
+
+def _typed(name: str, fields: dict[str, Any]) -> TypedArguments:
+    from pydantic import ConfigDict, PydanticUserError, TypeAdapter
+    from pydantic.dataclasses import dataclass as checked
+    from pydantic.errors import PydanticSchemaGenerationError
+
+    # A dataclass and not a BaseModel: a parameter may be called `schema`, `json` or `copy`.
+    config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    try:
+        bare = make_dataclass(
+            "Arguments", [(key, hint, field) for key, (hint, field) in fields.items()], kw_only=True
+        )
+        model = checked(bare, config=config)
+        schema = _tidy(TypeAdapter(model).json_schema())
+    except (PydanticUserError, PydanticSchemaGenerationError, TypeError, ValueError) as error:
+        raise PackError(
+            f"tool {name!r} has a parameter whose type has no JSON form: {str(error).splitlines()[0]}",
+            rule="parameters are made of JSON types, enums, dates, dataclasses or pydantic models",
+            remedy="Change the annotation",
+        ) from error
+    return TypedArguments(model, schema)
+
+
+def _tidy(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema as a model should read it: no generated titles, references resolved where they are not
+    recursive.
+    """
+    definitions = schema.pop("$defs", {})
+    kept: set[str] = set()
+
+    def walk(node: Any, inside: tuple[str, ...], is_names: bool = False) -> Any:
+        if isinstance(node, list):
+            return [walk(item, inside) for item in node]
+        if not isinstance(node, dict):
+            return node
+        reference = node.get("$ref")
+        if isinstance(reference, str) and not is_names:
+            target = reference.rsplit("/", 1)[-1]
+            if target in inside:
+                kept.add(target)
+                return node
+            rest = {key: walk(value, inside) for key, value in node.items() if key != "$ref"}
+            return {**walk(definitions[target], (*inside, target)), **rest}
+        return {
+            key: walk(value, inside, is_names=key == "properties" and not is_names)
+            for key, value in node.items()
+            if is_names or key != "title"
+        }
+
+    tidy: dict[str, Any] = walk(schema, ())
+    if kept:
+        tidy["$defs"] = {name: walk(definitions[name], (name,)) for name in sorted(kept)}
+    tidy.setdefault("properties", {})
+    return tidy
