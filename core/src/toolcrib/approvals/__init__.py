@@ -1,0 +1,39 @@
+"""Approvals: what is asked of a human, through which channel, and what the answer is worth."""
+
+from toolcrib.approvals._answers_file import AnswersChannel
+from toolcrib.approvals._changes import ABSENT, Change, changes, unmatched
+from toolcrib.approvals._edits import check_edit
+from toolcrib.approvals._identity import approver_identity
+from toolcrib.approvals._judging import approvers_of, is_complete, require_entitled, unmet
+from toolcrib.approvals._model import (
+    Answer,
+    AnswerVerdict,
+    Approval,
+    ApprovalChannel,
+    ApprovalRequest,
+    ApprovalStatus,
+    Review,
+)
+from toolcrib.approvals._terminal import TerminalChannel
+
+__all__ = [
+    "ABSENT",
+    "Answer",
+    "AnswerVerdict",
+    "AnswersChannel",
+    "Approval",
+    "ApprovalChannel",
+    "ApprovalRequest",
+    "ApprovalStatus",
+    "Change",
+    "Review",
+    "TerminalChannel",
+    "approver_identity",
+    "approvers_of",
+    "changes",
+    "check_edit",
+    "is_complete",
+    "require_entitled",
+    "unmatched",
+    "unmet",
+]
