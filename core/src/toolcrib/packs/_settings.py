@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
+import functools
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar, get_type_hints
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
+from toolcrib._nearest import did_you_mean
 from toolcrib.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 __all__ = ["parse"]
 
@@ -22,12 +26,13 @@ def parse(cls: type[T], settings: Mapping[str, Any], place: str) -> T:
     Raises ConfigError for an unknown or missing key and for a wrong type; no value is quoted, as it may be a
     misplaced secret.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     _refuse_unknown(cls, settings, place)
     try:
         # Through JSON: pydantic's strict mode for Python objects would refuse a str where a Path is meant.
-        return TypeAdapter(cls).validate_json(json.dumps(dict(settings), default=str), strict=True)
+        text = json.dumps(dict(settings), default=str)
+        parsed: T = _adapter(cls).validate_json(text, strict=True)
     except ValidationError as error:
         problems = "; ".join(
             f"{place} {_path(e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)
@@ -35,6 +40,15 @@ def parse(cls: type[T], settings: Mapping[str, Any], place: str) -> T:
         raise ConfigError(
             problems, rule=f"the settings of {place} are {cls.__name__}", remedy=_keys(cls)
         ) from None
+    return parsed
+
+
+@functools.cache
+def _adapter(cls: Any) -> TypeAdapter[Any]:
+    # The lock parses hundreds of small tables with one class; building an adapter costs far more than that.
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(cls)
 
 
 def _refuse_unknown(cls: type, settings: Mapping[str, Any], place: str) -> None:
@@ -42,14 +56,9 @@ def _refuse_unknown(cls: type, settings: Mapping[str, Any], place: str) -> None:
     hints = get_type_hints(cls)
     for key, value in settings.items():
         if key not in known:
-            raise ConfigError(f"{place} {key}: unknown key", rule=_keys(cls), remedy=_hint(key, known))
+            raise ConfigError(f"{place} {key}: unknown key", rule=_keys(cls), remedy=did_you_mean(key, known))
         if isinstance(value, Mapping) and dataclasses.is_dataclass(hints[key]):
             _refuse_unknown(hints[key], value, f"{place[:-1]}.{key}]")
-
-
-def _hint(word: str, words: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(words), n=1)
-    return f'Did you mean "{near[0]}"?' if near else "Remove it"
 
 
 def _keys(cls: type) -> str:

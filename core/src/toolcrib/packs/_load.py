@@ -1,0 +1,254 @@
+"""All packs of a crib: those that may run, and those that may not, with the reason and the remedy.
+
+The order of checks, cheapest and most certain first: the name and who owns it, the lock's entry, the version,
+the bytes on the disk; only then is anything imported; then the hooks; then each tool.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from toolcrib._nearest import nearest
+from toolcrib.errors import PackError
+from toolcrib.hookspecs import PackConfig
+from toolcrib.packs._changes import differences, locked_tool
+from toolcrib.packs._discover import Found, check_name, discover
+from toolcrib.packs._files import Files, read_files
+from toolcrib.packs._guard import forget, guard, unguard
+from toolcrib.packs._lock import Lock, LockedPack
+from toolcrib.packs._open import Contributions, open_pack
+
+if TYPE_CHECKING:
+    from toolcrib.config import Config, Trust
+    from toolcrib.tools import Tool
+
+__all__ = ["LoadedPack", "LoadedPacks", "StoppedTool", "load_packs", "pack_config"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedTool:
+    """A tool of an active pack that is not the tool that was locked, so it is not offered."""
+
+    name: str
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPack:
+    """One pack. `sequence` is its place in the lock, None when it is not locked.
+
+    A quarantined pack has a reason and a remedy and gives nothing; `tools` are those that may be offered.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    status: Literal["active", "quarantined"]
+    trust: Trust = "locked"
+    reason: str = ""
+    remedy: str = ""
+    sequence: int | None = None
+    contributions: Contributions = field(default_factory=Contributions)
+    tools: tuple[Tool, ...] = ()
+    stopped: tuple[StoppedTool, ...] = ()
+
+    @property
+    def hooks(self) -> tuple[str, ...]:
+        """The hooks that the pack implements."""
+        return self.contributions.hooks
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPacks:
+    """Every pack that is installed, locked or configured: active ones in lock order, then the others."""
+
+    packs: tuple[LoadedPack, ...]
+
+    @property
+    def active(self) -> tuple[LoadedPack, ...]:
+        """The packs whose tools may be offered."""
+        return tuple(pack for pack in self.packs if pack.status == "active")
+
+    @property
+    def quarantined(self) -> tuple[LoadedPack, ...]:
+        """The packs that were left out, each with its reason."""
+        return tuple(pack for pack in self.packs if pack.status == "quarantined")
+
+    @property
+    def clean(self) -> bool:
+        """True when every pack and every tool is as it was locked."""
+        return not self.quarantined and not any(pack.stopped for pack in self.packs)
+
+
+def load_packs(config: Config, lock: Lock | None = None) -> LoadedPacks:
+    """Check, import and register every installed pack; `lock` is the config's own unless given.
+
+    A pack that breaks a rule is quarantined and the rest goes on. Raises `PackError` only for a lock that
+    cannot be read.
+    """
+    lock = Lock.read(config.lock_file) if lock is None else lock
+    installed = discover()
+    loaded = [
+        _load(found, rivals, config, lock.packs.get(name))
+        for name, rivals in installed.items()
+        for found in rivals
+    ]
+    return LoadedPacks(tuple(sorted([*loaded, *_absent(config, lock, installed)], key=_order)))
+
+
+def _order(pack: LoadedPack) -> tuple[bool, bool, int, str, str]:
+    unlocked = pack.sequence is None
+    return pack.status != "active", unlocked, pack.sequence or 0, pack.name, pack.distribution
+
+
+def _load(found: Found, rivals: list[Found], config: Config, entry: LockedPack | None) -> LoadedPack:
+    settings = config.packs.get(found.name)
+    trust: Trust = settings.trust if settings else config.trust
+    sequence = entry.sequence if entry and trust == "locked" else None
+    try:
+        _check_owner(found, rivals, entry)
+        contributions = _open(found, config, entry, trust)
+    except PackError as error:
+        reason = f"{error.what}. Rule: {error.rule}" if error.rule else error.what
+        return LoadedPack(
+            found.name,
+            found.distribution,
+            found.version,
+            "quarantined",
+            trust,
+            reason,
+            error.remedy,
+            sequence,
+        )
+    tools, stopped = _judge(contributions.tools, entry if trust == "locked" else None)
+    return LoadedPack(
+        name=found.name,
+        distribution=found.distribution,
+        version=found.version,
+        status="active",
+        trust=trust,
+        sequence=sequence,
+        contributions=contributions,
+        tools=tools,
+        stopped=stopped,
+    )
+
+
+def _check_owner(found: Found, rivals: list[Found], entry: LockedPack | None) -> None:
+    check_name(found.name)
+    if entry is not None and found.distribution != entry.distribution:
+        raise PackError(
+            f"pack name {found.name!r} belongs to {entry.distribution}, not to {found.distribution}",
+            rule="the lock says which distribution owns a pack's name",
+            remedy=f"Uninstall {found.distribution}; or give it the name: `toolcrib packs lock {found.name} "
+            f"--from {found.distribution}`",
+        )
+    if entry is None and len(rivals) > 1:
+        names = " and ".join(rival.distribution for rival in rivals)
+        raise PackError(
+            f"pack name {found.name!r} is claimed by {names}",
+            rule="a pack's name has one owner, and none is locked",
+            remedy=f"Uninstall one, or choose: `toolcrib packs lock {found.name} --from DISTRIBUTION`",
+        )
+
+
+def _open(found: Found, config: Config, entry: LockedPack | None, trust: Trust) -> Contributions:
+    if trust == "installed":
+        unguard(found.module)
+        return open_pack(found, pack_config(found.name, config))
+    files = _check_files(found, entry)
+    guard(files)
+    known = set(sys.modules)
+    try:
+        permitted = frozenset(entry.hooks if entry else ())
+        return open_pack(found, pack_config(found.name, config), permitted)
+    except PackError:
+        forget(files.roots, known)
+        raise
+
+
+def _check_files(found: Found, entry: LockedPack | None) -> Files:
+    """The pack's files, when they are the locked ones; nothing has been imported yet."""
+    look = f"Look at it and lock it: `toolcrib packs lock {found.name}`"
+    if found.editable:
+        raise PackError(
+            f"{found.distribution} is installed editable",
+            rule="a locked pack's files are the ones that were installed",
+            remedy=f'For development write trust = "installed" under [packs.{found.name}]; '
+            "else install its wheel",
+        )
+    if entry is None:
+        raise PackError(f"pack {found.name!r} is not locked", rule="installed is not trusted", remedy=look)
+    for fact in ("version", "module"):
+        locked, now = getattr(entry, fact), getattr(found, fact)
+        if locked != now:
+            raise PackError(
+                f"pack {found.name!r} has changed: {fact} {locked} is now {now}",
+                rule="a pack runs as it was locked",
+                remedy=look,
+            )
+    files = read_files(found)
+    if files.hash != entry.files:
+        notes = "; ".join(files.notes) or "it was installed again with other files"
+        raise PackError(
+            f"pack {found.name!r} has changed: {notes}",
+            rule="the files' hash is not the one in the lock",
+            remedy=f"Install {found.distribution} {found.version} again, or look at the change and lock it: "
+            f"`toolcrib packs lock {found.name}`",
+        )
+    return files
+
+
+def pack_config(name: str, config: Config) -> PackConfig:
+    """What this pack may know; its private folder is made here, readable by its owner only."""
+    settings = config.packs.get(name)
+    folder = config.state / "packs" / name
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise PackError(
+            f"the folder of pack {name!r} cannot be made: {error}", remedy="Make the state folder writable"
+        ) from error
+    return PackConfig(name, settings.settings if settings else {}, folder, config.tenant)
+
+
+def _judge(
+    tools: Iterable[Tool], entry: LockedPack | None
+) -> tuple[tuple[Tool, ...], tuple[StoppedTool, ...]]:
+    if entry is None:
+        return tuple(tools), ()
+    kept, stopped = [], []
+    for tool in tools:
+        changes = differences(tool.name, entry.tools.get(tool.name), locked_tool(tool))
+        if changes:
+            reason = "; ".join(change.text for change in changes)
+            stopped.append(StoppedTool(tool.name, reason, f"`toolcrib packs lock {tool.pack}`"))
+        else:
+            kept.append(tool)
+    return tuple(kept), tuple(stopped)
+
+
+def _absent(config: Config, lock: Lock, installed: Mapping[str, object]) -> Iterator[LoadedPack]:
+    """Packs that the lock or the config name, but that are not there."""
+    for name, entry in lock.packs.items():
+        if name not in installed:
+            install = f"pip install {entry.distribution}=={entry.version}"
+            remedy = f"{install}, or forget it: `toolcrib packs lock {name}`"
+            yield LoadedPack(
+                name, entry.distribution, entry.version, "quarantined",
+                reason=f"pack {name!r} is locked but not installed", remedy=remedy, sequence=entry.sequence,
+            )  # fmt: skip
+    for name, settings in config.packs.items():
+        if name not in installed and name not in lock.packs:
+            near = nearest(name, installed)
+            remedy = (
+                f"Did you mean [packs.{near}]?"
+                if near
+                else f"Install its distribution, or remove [packs.{name}]"
+            )
+            reason = f"[packs.{name}] is configured, but no such pack is installed"
+            yield LoadedPack(name, "", "", "quarantined", settings.trust, reason, remedy)
