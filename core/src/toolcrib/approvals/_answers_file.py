@@ -1,4 +1,5 @@
-"""Scripted answers, for demos and tests: a TOML or JSON file that answers reviews in the order in which they come.
+"""Scripted answers, for demos and tests: a TOML or JSON file that answers reviews in the order in which they
+come.
 
 ```toml
 [[answers]]
@@ -32,9 +33,10 @@ KEYS = {"tool", "verdict", "edit", "by", "note"}
 class AnswersChannel:
     """Answers from `file`; a malformed file raises `ConfigError` here.
 
-    `approver` is who runs this process: an answer's `by` defaults to it, and any other `by` is a `ConfigError` unless `anybody`
-    (a demo that plays several people). When a review is not for the tool that the next answer names, that is an error: it goes to
-    `on_problem`, the review gets no answer, and the answer stays for the next review.
+    `approver` is who runs this process: an answer's `by` defaults to it, and any other `by` is a
+    `ConfigError` unless `anybody` (a demo that plays several people). When a review is not for the tool that
+    the next answer names, that is an error: it goes to `on_problem`, the review gets no answer, and the
+    answer stays for the next review.
     """
 
     def __init__(

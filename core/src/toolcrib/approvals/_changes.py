@@ -18,7 +18,9 @@ ABSENT: Any = _Absent()
 """Stands for a field that the record does not have."""
 
 CONTAINERS = ("fields", "values", "changes")
-"""Arguments of update-like tools whose members are fields of the record, and keys under which previews nest their fields."""
+"""Arguments of update-like tools whose members are fields of the record, and keys under which previews nest
+their fields.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,9 @@ class Change:
 def changes(before: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[Change]:
     """The fields whose value in `arguments` differs from that in `before`, in the order of the arguments.
 
-    An argument is a field when the record has a field of the same name (case and underscores do not matter); the members of a
-    `fields`, `values` or `changes` mapping are always fields, `ABSENT` before if the record lacks them.
+    An argument is a field when the record has a field of the same name (case and underscores do not matter);
+    the members of a `fields`, `values` or `changes` mapping are always fields, `ABSENT` before if the record
+    lacks them.
     """
     record = _fields(before)
     found: list[Change] = []
@@ -71,7 +74,9 @@ def _candidates(record: Mapping[str, Any], name: str, value: Any) -> Iterator[tu
 
 
 def _fields(before: Mapping[str, Any]) -> dict[str, Any]:
-    """The record's fields by plain name; nested ones (`{"id": ..., "fields": {...}}`) count as the record's own."""
+    """The record's fields by plain name; nested ones (`{"id": ..., "fields": {...}}`) count as the record's
+    own.
+    """
     flat = {_plain(name): value for name, value in before.items()}
     for name, value in before.items():
         if _is_container(name, value):

@@ -15,7 +15,9 @@ __all__ = ["check_edit"]
 
 
 def check_edit(approval: Approval, edit: Mapping[str, Any]) -> None:
-    """Raise `InvalidArguments` if `edit` (whole new arguments) touches a sensitive argument or does not fit the tool's schema."""
+    """Raise `InvalidArguments` if `edit` (whole new arguments) touches a sensitive argument or does not fit
+    the tool's schema.
+    """
     touched = sorted(set(edit) & set(approval.sensitive))
     if touched:
         raise InvalidArguments(

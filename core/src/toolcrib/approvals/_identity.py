@@ -16,7 +16,9 @@ __all__ = ["approver_identity"]
 
 
 def approver_identity(users: Mapping[str, str]) -> str:
-    """The user id of whoever runs this process, by `users` (`[approvals.users]`: system user = user id); raises `ConfigError`."""
+    """The user id of whoever runs this process, by `users` (`[approvals.users]`: system user = user id);
+    raises `ConfigError`.
+    """
     name = _system_user()
     if name not in users:
         raise ConfigError(

@@ -14,7 +14,8 @@ __all__ = ["approvers_of", "is_complete", "require_entitled", "unmet"]
 def unmet(
     requirements: Sequence[Row], answers: Iterable[Answer], approves: Callable[[str, Row], bool]
 ) -> tuple[Row, ...]:
-    """The rows that no approving or editing person among `answers` satisfies; `approves(user, row)` asks policy.
+    """The rows that no approving or editing person among `answers` satisfies; `approves(user, row)` asks
+    policy.
 
     Pass `Approval.standing`, not all answers: those given before an edit were given to other arguments.
     """
@@ -23,13 +24,17 @@ def unmet(
 
 
 def is_complete(approval: Approval, answer: Answer, approves: Callable[[str, Row], bool]) -> bool:
-    """Whether `answer` leaves nothing unmet. An approval that demands nothing is not approved by anybody: that is a mistake."""
+    """Whether `answer` leaves nothing unmet. An approval that demands nothing is not approved by anybody:
+    that is a mistake.
+    """
     standing = (answer,) if answer.verdict == "edit" else (*approval.standing, answer)
     return bool(approval.requirements) and not unmet(approval.requirements, standing, approves)
 
 
 def require_entitled(approval: Approval, person: str, approves: Callable[[str, Row], bool]) -> None:
-    """Raise `CallDenied`, naming the rows, unless `person` satisfies at least one requirement; holds for a rejection too."""
+    """Raise `CallDenied`, naming the rows, unless `person` satisfies at least one requirement; holds for a
+    rejection too.
+    """
     if not any(approves(person, row) for row in approval.requirements):
         raise CallDenied(
             f"{person!r} may not answer approval {approval.id} ({approval.tool})",

@@ -36,7 +36,8 @@ ApprovalStatus: TypeAlias = Literal[
 class Answer:
     """What one person answered. `by` is an approver's user id, `at` is in epoch seconds.
 
-    `edit` holds the *whole* new arguments of an `edit` (sensitive ones excepted, which nobody can edit), else None.
+    `edit` holds the *whole* new arguments of an `edit` (sensitive ones excepted, which nobody can edit), else
+    None.
     """
 
     verdict: AnswerVerdict
@@ -54,10 +55,11 @@ class Answer:
 class ApprovalRequest:
     """Everything that an approver must see, and that an approval is bound to.
 
-    Bound to: `fingerprint` (of the tool), `args_digest` (of the arguments as asked), `principal`, `preview` (digest of `before`, ""
-    without a preview). `requirements` are the p2 rows to satisfy. `targets` and `sensitive` are names of arguments; the values of
-    sensitive ones are dropped here, so that neither the database nor a screen ever holds them. `schema` is the JSON schema of the
-    arguments: an edit is checked against it where it is made.
+    Bound to: `fingerprint` (of the tool), `args_digest` (of the arguments as asked), `principal`, `preview`
+    (digest of `before`, "" without a preview). `requirements` are the p2 rows to satisfy. `targets` and
+    `sensitive` are names of arguments; the values of sensitive ones are dropped here, so that neither the
+    database nor a screen ever holds them. `schema` is the JSON schema of the arguments: an edit is checked
+    against it where it is made.
     """
 
     principal: Principal
@@ -85,13 +87,15 @@ class ApprovalRequest:
 
     @property
     def binding(self) -> tuple[str, str, str, str]:
-        """Tool, fingerprint, argument digest and preview digest: a yes to one binding is no yes to another."""
+        """Tool, fingerprint, argument digest, preview digest: a yes to one binding is no yes to another."""
         return (self.tool, self.fingerprint, self.args_digest, self.preview)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval(ApprovalRequest):
-    """A request as it stands in the state database; a snapshot, read again to see news. Times are epoch seconds."""
+    """A request as it stands in the state database; a snapshot, read again to see news. Times are epoch
+    seconds.
+    """
 
     id: str
     status: ApprovalStatus
@@ -112,12 +116,16 @@ class Approval(ApprovalRequest):
 
     @property
     def standing(self) -> tuple[Answer, ...]:
-        """The answers that count: those from the latest edit on, because earlier ones were given to other arguments."""
+        """The answers that count: those from the latest edit on, because earlier ones were given to other
+        arguments.
+        """
         edits = [n for n, answer in enumerate(self.answers) if answer.verdict == "edit"]
         return self.answers[edits[-1] :] if edits else self.answers
 
     def apply_edit(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments to run: the edit, plus the sensitive arguments of the call `asked`, which approvers never saw."""
+        """The arguments to run: the edit, plus the sensitive arguments of the call `asked`, which approvers
+        never saw.
+        """
         if self.edit is None:
             return dict(asked)
         return {**self.edit, **{name: asked[name] for name in self.sensitive if name in asked}}
@@ -125,7 +133,9 @@ class Approval(ApprovalRequest):
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One question to a channel: the approval to answer, and how many seconds the caller will wait (None: until it expires)."""
+    """One question to a channel: the approval to answer, and how many seconds the caller will wait (None:
+    until it expires).
+    """
 
     approval: Approval
     timeout: float | None = None
@@ -133,11 +143,14 @@ class Review:
 
 @runtime_checkable
 class ApprovalChannel(Protocol):
-    """A way to reach a human. Channels only ask; whether the person may approve is decided by policy, never here."""
+    """A way to reach a human. Channels only ask; whether the person may approve is decided by policy, never
+    here.
+    """
 
     async def ask(self, review: Review) -> Answer | None:
         """The human's answer, or None: no answer through this channel (another may have one).
 
-        The task is cancelled when the question was answered elsewhere; a channel then gives its terminal back and re-raises.
+        The task is cancelled when the question was answered elsewhere; a channel then gives its terminal back
+        and re-raises.
         """
         ...

@@ -13,9 +13,10 @@ __all__ = ["TerminalChannel"]
 class TerminalChannel:
     """Asks the person at the terminal, who is `approver`.
 
-    Reads lines from `input` and writes to `output` (default: standard input and output). `editor(text)` edits a text of several lines
-    and returns None when it was left unchanged (default: $VISUAL or $EDITOR). Reviews are asked one at a time, also when
-    several come at once. `width` in columns is for tests; default: the terminal's.
+    Reads lines from `input` and writes to `output` (default: standard input and output). `editor(text)` edits
+    a text of several lines and returns None when it was left unchanged (default: $VISUAL or $EDITOR). Reviews
+    are asked one at a time, also when several come at once. `width` in columns is for tests; default: the
+    terminal's.
     """
 
     def __init__(

@@ -1,4 +1,6 @@
-"""The state database: approvals, ledger, quotas and labels. SQLAlchemy is loaded when it is opened, not when this is imported."""
+"""The state database: approvals, ledger, quotas and labels. SQLAlchemy is loaded when it is opened, not when
+this is imported.
+"""
 
 from toolcrib.state._model import (
     CallScope,

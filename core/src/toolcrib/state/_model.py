@@ -37,7 +37,9 @@ class CallScope(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class QuotaTake:
-    """One unit to take from `counter`, which has room for `limit` in any `window` seconds; `row` is the p3 row, for messages."""
+    """One unit to take from `counter`, which has room for `limit` in any `window` seconds; `row` is the p3
+    row, for messages.
+    """
 
     counter: str
     limit: int
@@ -49,8 +51,9 @@ class QuotaTake:
 class LedgerEntry:
     """The intention to run one call that is not a read.
 
-    `args_digest` is of the arguments as asked: it decides whether a repeated key is the same call. `ran_digest` is of the arguments
-    as they run, which differ after an approver's edit ("" means: the same). An ambiguous row stands in the way of both.
+    `args_digest` is of the arguments as asked: it decides whether a repeated key is the same call.
+    `ran_digest` is of the arguments as they run, which differ after an approver's edit ("" means: the same).
+    An ambiguous row stands in the way of both.
     """
 
     scope: CallScope
@@ -64,7 +67,9 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """A ledger row as it stands; times are epoch seconds. `settled_by` and `note` are set when a human settled it."""
+    """A ledger row as it stands; times are epoch seconds. `settled_by` and `note` are set when a human
+    settled it.
+    """
 
     id: str
     scope: CallScope
@@ -85,7 +90,9 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """The receipt of one `State.commit`; `row` is the ledger row's id (None for reads), `takes` the ids of the quota takes."""
+    """The receipt of one `State.commit`; `row` is the ledger row's id (None for reads), `takes` the ids of
+    the quota takes.
+    """
 
     row: str | None
     takes: tuple[int, ...]
