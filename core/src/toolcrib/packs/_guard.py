@@ -2,9 +2,9 @@
 
 Between the hash and the import there are three ways around it: a folder of the same name earlier on
 `sys.path`, a `__pycache__` file that says something else than its source, and an edit in the meantime (or
-before a module that is imported later). So the modules of a locked pack have a finder of their own, that looks
-only beside the pack's metadata, ignores cached bytecode, and compares each file with its digest once more.
-Compiling costs about 10 ms per thousand lines, once per start.
+before a module that is imported later). So the modules of a locked pack have a finder of their own, that
+looks only beside the pack's metadata, ignores cached bytecode, and compares each file with its digest once
+more. Compiling costs about 10 ms per thousand lines, once per start.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from toolcrib._nearest import nearest
 from toolcrib.errors import PackError
@@ -18,6 +18,7 @@ from toolcrib.packs._changes import differences, locked_tool
 from toolcrib.packs._discover import Found, check_name, discover
 from toolcrib.packs._files import Files, read_files
 from toolcrib.packs._guard import forget, guard, unguard
+from toolcrib.packs._loaded import LoadedPack, LoadedPacks, StoppedTool, refused
 from toolcrib.packs._lock import Lock, LockedPack
 from toolcrib.packs._open import Contributions, open_pack
 
@@ -25,63 +26,7 @@ if TYPE_CHECKING:
     from toolcrib.config import Config, Trust
     from toolcrib.tools import Tool
 
-__all__ = ["LoadedPack", "LoadedPacks", "StoppedTool", "load_packs", "pack_config"]
-
-
-@dataclass(frozen=True, slots=True)
-class StoppedTool:
-    """A tool of an active pack that is not the tool that was locked, so it is not offered."""
-
-    name: str
-    reason: str
-    remedy: str
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedPack:
-    """One pack. `sequence` is its place in the lock, None when it is not locked.
-
-    A quarantined pack has a reason and a remedy and gives nothing; `tools` are those that may be offered.
-    """
-
-    name: str
-    distribution: str
-    version: str
-    status: Literal["active", "quarantined"]
-    trust: Trust = "locked"
-    reason: str = ""
-    remedy: str = ""
-    sequence: int | None = None
-    contributions: Contributions = field(default_factory=Contributions)
-    tools: tuple[Tool, ...] = ()
-    stopped: tuple[StoppedTool, ...] = ()
-
-    @property
-    def hooks(self) -> tuple[str, ...]:
-        """The hooks that the pack implements."""
-        return self.contributions.hooks
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedPacks:
-    """Every pack that is installed, locked or configured: active ones in lock order, then the others."""
-
-    packs: tuple[LoadedPack, ...]
-
-    @property
-    def active(self) -> tuple[LoadedPack, ...]:
-        """The packs whose tools may be offered."""
-        return tuple(pack for pack in self.packs if pack.status == "active")
-
-    @property
-    def quarantined(self) -> tuple[LoadedPack, ...]:
-        """The packs that were left out, each with its reason."""
-        return tuple(pack for pack in self.packs if pack.status == "quarantined")
-
-    @property
-    def clean(self) -> bool:
-        """True when every pack and every tool is as it was locked."""
-        return not self.quarantined and not any(pack.stopped for pack in self.packs)
+__all__ = ["load_packs", "pack_config"]
 
 
 def load_packs(config: Config, lock: Lock | None = None) -> LoadedPacks:
@@ -97,45 +42,46 @@ def load_packs(config: Config, lock: Lock | None = None) -> LoadedPacks:
         for name, rivals in installed.items()
         for found in rivals
     ]
-    return LoadedPacks(tuple(sorted([*loaded, *_absent(config, lock, installed)], key=_order)))
+    packs = LoadedPacks([*loaded, *_absent(config, lock, installed)])
+    _settle_collisions(packs)
+    return packs
 
 
-def _order(pack: LoadedPack) -> tuple[bool, bool, int, str, str]:
-    unlocked = pack.sequence is None
-    return pack.status != "active", unlocked, pack.sequence or 0, pack.name, pack.distribution
+def _settle_collisions(packs: LoadedPacks) -> None:
+    """Of two packs that claim one name, the one locked later is left out, whole."""
+    from toolcrib.registry import Registry
+
+    registry, claimed = Registry(), dict[tuple[str, str], str]()
+    for pack in packs.in_lock_order():
+        names = pack.contributions.names()
+        taken = [name for name in names if name in claimed]
+        try:
+            if taken:
+                kind, name = taken[0]
+                raise PackError(
+                    f"pack {pack.name!r} brings the {kind} {name!r}, and so does {claimed[taken[0]]!r}",
+                    rule="names are unique; the pack locked first keeps the name",
+                    remedy="Uninstall one of the two",
+                )
+            registry.add(pack.tools)
+        except PackError as error:
+            packs.quarantine(pack.name, error)
+        else:
+            claimed |= dict.fromkeys(names, pack.name)
 
 
 def _load(found: Found, rivals: list[Found], config: Config, entry: LockedPack | None) -> LoadedPack:
     settings = config.packs.get(found.name)
     trust: Trust = settings.trust if settings else config.trust
     sequence = entry.sequence if entry and trust == "locked" else None
+    pack = LoadedPack(found.name, found.distribution, found.version, "active", trust, sequence=sequence)
     try:
         _check_owner(found, rivals, entry)
         contributions = _open(found, config, entry, trust)
     except PackError as error:
-        reason = f"{error.what}. Rule: {error.rule}" if error.rule else error.what
-        return LoadedPack(
-            found.name,
-            found.distribution,
-            found.version,
-            "quarantined",
-            trust,
-            reason,
-            error.remedy,
-            sequence,
-        )
+        return refused(pack, error)
     tools, stopped = _judge(contributions.tools, entry if trust == "locked" else None)
-    return LoadedPack(
-        name=found.name,
-        distribution=found.distribution,
-        version=found.version,
-        status="active",
-        trust=trust,
-        sequence=sequence,
-        contributions=contributions,
-        tools=tools,
-        stopped=stopped,
-    )
+    return replace(pack, contributions=contributions, tools=tools, stopped=stopped)
 
 
 def _check_owner(found: Found, rivals: list[Found], entry: LockedPack | None) -> None:

@@ -43,6 +43,16 @@ class Contributions:
     approval_channels: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     audit_sinks: tuple[Callable[[Mapping[str, Any]], None], ...] = ()
 
+    def names(self) -> list[tuple[str, str]]:
+        """What must be unique over all packs, as (kind, name); tools are judged by the registry."""
+        kinds = {
+            "workflow": [job.name for job in self.workflows],
+            "secret provider": self.secret_providers,
+            "sandbox": self.sandboxes,
+            "approval channel": self.approval_channels,
+        }
+        return [(kind, name) for kind, names in kinds.items() for name in names]
+
 
 def open_pack(found: Found, config: PackConfig, permitted: frozenset[str] | None = None) -> Contributions:
     """Import the pack, check it, call its hooks and build its tools.

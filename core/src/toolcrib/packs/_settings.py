@@ -32,7 +32,7 @@ def parse(cls: type[T], settings: Mapping[str, Any], place: str) -> T:
     try:
         # Through JSON: pydantic's strict mode for Python objects would refuse a str where a Path is meant.
         text = json.dumps(dict(settings), default=str)
-        parsed: T = _adapter(cls).validate_json(text, strict=True)
+        parsed: T = _adapter(cls).validate_json(text, strict=True)  # type: ignore[arg-type]  # hashable
     except ValidationError as error:
         problems = "; ".join(
             f"{place} {_path(e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)
