@@ -1,0 +1,161 @@
+"""`toolcrib secrets`: keep secrets and check who could read them. Values go in, and are never shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from toolcrib.cli._print import as_json, console, emit_json, plain
+from toolcrib.errors import SecretError
+
+if TYPE_CHECKING:
+    from toolcrib.principal import Principal
+    from toolcrib.secrets import LocalProvider, SecretBroker
+
+__all__ = ["secrets"]
+
+
+@click.group()
+def secrets() -> None:
+    """Keep and check secrets; values are never shown."""
+
+
+@secrets.command("set")
+@click.argument("path")
+@click.pass_obj
+def set_secret(obj: Any, path: str) -> None:
+    """Store a new version at PATH, e.g. crm/acme/salesforce.
+
+    The value is asked for without echo, or read from standard input; it is never an argument, because
+    arguments show in process lists and shell histories.
+    """
+    from toolcrib.secrets import check_path
+
+    provider = _local(obj)
+    check_path(path)
+    value = _read_value()
+    obj.record(kind="admin", action="secrets.set", path=path)
+    click.echo(f"{path}: version {provider.put(path, value)} stored")
+
+
+@secrets.command("list")
+@as_json
+@click.pass_obj
+def list_secrets(obj: Any, as_json: bool) -> None:
+    """Show the paths that have a value, with their versions."""
+    stored = _local(obj).stored()
+    if as_json:
+        emit_json([{"path": path, "version": version} for path, version in stored.items()])
+        return
+    for path, version in stored.items():
+        click.echo(f"{path}  version {version}")
+    if not stored:
+        click.echo("No secrets are stored. Store one with `toolcrib secrets set PATH`.")
+
+
+@secrets.command("rm")
+@click.argument("path")
+@click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
+@click.pass_context
+def remove(ctx: click.Context, path: str, yes: bool) -> None:
+    """Forget the value at PATH."""
+    provider = _local(ctx.obj)
+    if not provider.has(path):
+        raise SecretError(f"there is no secret at {path!r}", remedy="See `toolcrib secrets list`")
+    if not yes and not click.confirm(f"Forget the secret at {path}?"):
+        ctx.exit(1)
+    ctx.obj.record(kind="admin", action="secrets.rm", path=path)
+    provider.remove(path)
+    click.echo(f"{path}: removed")
+
+
+@secrets.command("check")
+@click.option("--user", help="Fill {user} with this user.")
+@click.option("--agent", help="Fill {agent} with this agent.")
+@as_json
+@click.pass_context
+def check(ctx: click.Context, user: str | None, agent: str | None, as_json: bool) -> None:
+    """Show which path each pack's secret names lead to, and whether it is readable; exit 1 if one is not."""
+    from toolcrib.principal import Principal
+    from toolcrib.secrets import SecretBroker
+
+    obj = ctx.obj
+    templates = {name: pack.secrets for name, pack in obj.config.packs.items()}
+    broker = SecretBroker(obj.secret_provider(), templates)
+    principal = Principal(agent=agent or "none", user=user, tenant=obj.config.tenant)
+    given = {"tenant"} | ({"user"} if user else set()) | ({"agent"} if agent else set())
+    obj.record(kind="admin", action="secrets.check", checked_as=[user, agent])
+    found = list(_findings(broker, principal, given))
+    if as_json:
+        emit_json([asdict(finding) for finding in found])
+    else:
+        _print(found)
+    ctx.exit(1 if any(finding.state == "unreadable" for finding in found) else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What one name of one pack leads to; `state` is readable, unreadable or open (a field was not given)."""
+
+    pack: str
+    name: str
+    template: str
+    path: str | None
+    state: str
+    detail: str
+
+
+def _findings(broker: SecretBroker, principal: Principal, given: set[str]) -> Iterator[_Finding]:
+    import asyncio
+
+    for pack, names in sorted(broker.templates.items()):
+        for name, template in sorted(names.items()):
+            missing = [field for field in template.fields if field not in given]
+            if missing:
+                hint = "give " + ", ".join(f"--{field}" for field in missing)
+                yield _Finding(pack, name, template.text, None, "open", hint)
+                continue
+            try:
+                path = broker.path(pack, name, principal)
+                version = asyncio.run(broker.secret(pack, name, principal)).version
+                yield _Finding(pack, name, template.text, path, "readable", f"version {version}")
+            except SecretError as error:
+                yield _Finding(pack, name, template.text, None, "unreadable", str(error))
+
+
+def _print(found: list[_Finding]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    if not found:
+        click.echo("No pack names a secret in its config.")
+        return
+    table = Table("pack", "name", "path", "state", "detail", box=None, pad_edge=False)
+    for row in found:
+        cells = (row.pack, row.name, row.path or row.template, row.state, row.detail)
+        table.add_row(*(Text(plain(cell)) for cell in cells))
+    console().print(table)
+
+
+def _read_value() -> str:
+    """From a hidden prompt at a terminal, else all of standard input less one newline at its end."""
+    if sys.stdin.isatty():
+        return str(click.prompt("Value", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.read().removesuffix("\n")
+
+
+def _local(obj: Any) -> LocalProvider:
+    from toolcrib.secrets import LocalProvider
+
+    provider = obj.secret_provider()
+    if not isinstance(provider, LocalProvider):
+        raise SecretError(
+            f"secrets are kept by {obj.config.secrets.provider!r}, which is not written from here",
+            rule='set, list and rm work on [secrets] provider = "local"',
+            remedy="Use that provider's own tools; `toolcrib secrets check` works with every provider",
+        )
+    return provider

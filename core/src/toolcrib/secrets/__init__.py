@@ -1,0 +1,18 @@
+"""Secrets: where they are kept, who gets which, and how they are kept out of everything else."""
+
+from toolcrib.secrets._broker import SecretBroker
+from toolcrib.secrets._paths import PathTemplate, check_path
+from toolcrib.secrets._secret import Secret, SecretProvider
+from toolcrib.secrets.local import LocalProvider
+from toolcrib.secrets.redaction import SHORTEST, Redactor
+
+__all__ = [
+    "SHORTEST",
+    "LocalProvider",
+    "PathTemplate",
+    "Redactor",
+    "Secret",
+    "SecretBroker",
+    "SecretProvider",
+    "check_path",
+]

@@ -1,0 +1,68 @@
+"""Hands secrets to tools: each pack gets what its own config names, for the principal of the call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from toolcrib._nearest import did_you_mean
+from toolcrib.errors import SecretError
+from toolcrib.principal import Principal
+from toolcrib.secrets._paths import PathTemplate
+from toolcrib.secrets._secret import Secret, SecretProvider
+from toolcrib.secrets.redaction import Redactor
+
+__all__ = ["SecretBroker"]
+
+
+class SecretBroker:
+    """Resolves a pack's secret names to paths and fetches them; what it handed out, `redactor` can clean
+    away.
+
+    Args:
+        provider: Where the values are.
+        templates: Path template by secret name by pack, as `[packs.NAME.secrets]` has them. `ConfigError`
+        for a
+            template that is none.
+        redactor: Learns each value before it is handed out; by default one of its own.
+    """
+
+    def __init__(
+        self,
+        provider: SecretProvider,
+        templates: Mapping[str, Mapping[str, str]],
+        redactor: Redactor | None = None,
+    ) -> None:
+        self._provider = provider
+        self.redactor = redactor or Redactor()
+        self.templates = {
+            pack: {name: PathTemplate(text, f"[packs.{pack}.secrets] {name}") for name, text in names.items()}
+            for pack, names in templates.items()
+        }
+
+    def path(self, pack: str, name: str, principal: Principal) -> str:
+        """Where the secret `name` of `pack` lies for this principal; `SecretError` if there is none."""
+        names = self.templates.get(pack, {})
+        if name not in names:
+            raise SecretError(
+                f"pack {pack!r} has no secret {name!r}",
+                rule=f"a pack gets what [packs.{pack}.secrets] names, and nothing else",
+                remedy=did_you_mean(name, names) if names else f"Add {name} to [packs.{pack}.secrets]",
+            )
+        return names[name].fill(principal)
+
+    async def secret(self, pack: str, name: str, principal: Principal) -> Secret:
+        """The value, fetched now; every failure is a `SecretError` that names pack, name and path."""
+        path = self.path(pack, name, principal)
+        try:
+            secret = await self._provider.fetch(path)
+        except SecretError:
+            raise
+        except Exception as error:
+            # The provider's own words may hold what it was sent, so only their kind is told.
+            raise SecretError(
+                f"the secret {name!r} of pack {pack!r} at {path!r} could not be fetched"
+                f" ({type(error).__name__})",
+                remedy="See `toolcrib secrets check`",
+            ) from None
+        self.redactor.learn(secret)
+        return secret

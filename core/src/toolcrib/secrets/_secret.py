@@ -1,0 +1,76 @@
+"""A secret's value, wrapped so that it does not slip into a log, a message or a file by accident.
+
+This keeps honest code from leaking, nothing more: in one process, code that wants the value can have it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn, Protocol, runtime_checkable
+
+__all__ = ["Secret", "SecretProvider"]
+
+
+class Secret:
+    """A value with the `path` and `version` it came from; only `reveal()` gives the value.
+
+    It prints as its path and version, and refuses to be pickled, hashed, formatted with a specification or
+    changed. `==` compares identity, so that no assertion or log ever shows two values side by side.
+    """
+
+    __slots__ = ("_path", "_value", "_version")
+    __hash__ = None  # type: ignore[assignment]
+    _path: str
+    _value: str
+    _version: int | str
+
+    def __init__(self, value: str, *, path: str, version: int | str) -> None:
+        object.__setattr__(self, "_value", value)
+        object.__setattr__(self, "_path", path)
+        object.__setattr__(self, "_version", version)
+
+    @property
+    def path(self) -> str:
+        """Where the provider keeps it; paths are no secret."""
+        return self._path
+
+    @property
+    def version(self) -> int | str:
+        """The provider's version of the value."""
+        return self._version
+
+    def reveal(self) -> str:
+        """The value. Pass it straight to the client that needs it; keep it nowhere."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret(path={self.path!r}, version={self.version!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError("a Secret does not change")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("a Secret does not change")
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Secret:
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError("a Secret is not pickled: pass its path, and fetch it where it is needed")
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a Secret gives no state away")
+
+
+@runtime_checkable
+class SecretProvider(Protocol):
+    """Where secrets are kept: the local store, Vault, ..."""
+
+    async def fetch(self, path: str) -> Secret:
+        """The newest version of the secret at `path`; `SecretError` if there is none or it is unreadable."""
+        ...
