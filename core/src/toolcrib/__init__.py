@@ -2,6 +2,7 @@
 
 from toolcrib.calls import ToolCall, ToolResult
 from toolcrib.context import CallContext
+from toolcrib.crib import Crib
 from toolcrib.decisions import Decision, Row
 from toolcrib.errors import ToolcribError
 from toolcrib.principal import Principal
@@ -9,6 +10,7 @@ from toolcrib.tools import Preview, Sensitive, Target, Tool, Toolkit, tool
 
 __all__ = [
     "CallContext",
+    "Crib",
     "Decision",
     "Preview",
     "Principal",

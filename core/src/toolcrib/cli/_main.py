@@ -1,0 +1,81 @@
+"""The group that finds commands by name and imports only the one that is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from toolcrib.cli._desk import Desk
+
+__all__ = ["COMMANDS", "cli", "main"]
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "approvals": ("toolcrib.cli.approvals:approvals", "Answer what waits for a human."),
+    "audit": ("toolcrib.cli.audit:audit", "Show, query, verify and checkpoint the audit log."),
+    "demo": ("toolcrib.cli.run:demo", "See agents work under control, in a fresh folder."),
+    "doctor": ("toolcrib.cli.doctor:doctor", "Explain the state of this crib, and what to mend."),
+    "init": ("toolcrib.cli.init:init", "Make a new crib in a folder."),
+    "ledger": ("toolcrib.cli.ledger:ledger", "List and settle calls whose outcome is unknown."),
+    "packs": ("toolcrib.cli.packs:packs", "List, lock and verify tool packs."),
+    "policy": ("toolcrib.cli.policy:policy", "Check policy, and explain its decisions."),
+    "run": ("toolcrib.cli.run:run", "Run a ready-made job."),
+    "secrets": ("toolcrib.cli.secrets:secrets", "Keep and check secrets; values are never shown."),
+    "tools": ("toolcrib.cli.tools:tools", "List, show and call tools."),
+}
+"""Command name: where it lives, and its line in `--help` (so that help imports nothing)."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All command names."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, imported now; None if there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in sorted(COMMANDS.items())])
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path("toolcrib.toml"),
+    show_default=True,
+    help="The crib's config file.",
+)
+@click.version_option(package_name="toolcrib")
+@click.pass_context
+def cli(ctx: click.Context, config: Path) -> None:
+    """Toolcrib: the governed layer between AI agents and their tools.
+
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 waiting for an approval.
+    """
+    ctx.obj = ctx.with_resource(Desk(config))
+
+
+def main() -> None:
+    """Run the command line; our own errors are told in their own words, without a traceback."""
+    from toolcrib.errors import ToolcribError
+
+    try:
+        cli(prog_name="toolcrib")
+    except ToolcribError as error:
+        for label, text in (("Error", error.what), ("Rule", error.rule), ("Remedy", error.remedy)):
+            if text:
+                click.echo(f"{click.style(label + ':', bold=True)} {text}", err=True)
+        sys.exit(1)

@@ -1,0 +1,134 @@
+"""`toolcrib tools`: what is there, what it takes, and one call by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+
+from toolcrib.cli._desk import Desk
+from toolcrib.cli._print import as_json, console, emit_json, plain
+
+__all__ = ["tools"]
+
+EXIT_PENDING = 3
+
+
+@click.group()
+def tools() -> None:
+    """List, show and call tools."""
+
+
+@tools.command("list")
+@click.option("--agent", help="Only what this agent could be allowed to call.")
+@click.option("--user", help="… for this user.")
+@as_json
+@click.pass_obj
+def list_tools(desk: Desk, agent: str | None, user: str | None, as_json: bool) -> None:
+    """All tools, or those of one principal."""
+    crib = desk.crib()
+    found = (
+        crib.tools_for(crib.principal(agent, user)) if agent else sorted(crib.registry, key=lambda t: t.name)
+    )
+    if as_json:
+        emit_json([_row(tool) for tool in found])
+        return
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("TOOL", "EFFECT", "WHAT IT DOES"):
+        table.add_column(heading, overflow="fold", no_wrap=heading != "WHAT IT DOES")
+    for tool in found:
+        table.add_row(tool.name, tool.effect, plain(tool.description.split("\n")[0]))
+    console().print(table)
+
+
+@tools.command()
+@click.argument("name")
+@as_json
+@click.pass_obj
+def show(desk: Desk, name: str, as_json: bool) -> None:
+    """One tool: what it takes, what it does to the world."""
+    tool = desk.crib().registry.get(name)
+    if as_json:
+        emit_json({**_row(tool), "schema": tool.schema, "fingerprint": tool.fingerprint})
+        return
+    out = console()
+    out.print(
+        f"{tool.name}  ({tool.effect}{', idempotent' if tool.idempotent else ''}, pack {tool.pack})",
+        style="bold",
+    )
+    out.print(plain(tool.description))
+    for parameter, shape in tool.schema.get("properties", {}).items():
+        marks = [
+            mark
+            for mark, names in (("target", tool.targets), ("sensitive", tool.sensitive))
+            if parameter in names
+        ]
+        needed = ["required"] if parameter in tool.schema.get("required", ()) else []
+        kind = str(shape.get("type") or shape.get("enum") or "any of several")
+        notes = ", ".join([kind, *needed, *marks])
+        out.print(f"  {parameter}  ({plain(notes)})  {plain(shape.get('description', ''))}")
+    if tool.labels:
+        out.print(f"labels: {', '.join(sorted(tool.labels))}")
+
+
+@tools.command()
+@click.argument("name")
+@click.option("--agent", required=True, help="The agent that calls.")
+@click.option("--user", help="The user on whose behalf.")
+@click.option("--arg", "given", multiple=True, metavar="KEY=VALUE", help="An argument; JSON, else text.")
+@click.option("--key", "idempotency_key", help="Idempotency key.")
+@as_json
+@click.pass_obj
+@click.pass_context
+def call(
+    ctx: click.Context,
+    desk: Desk,
+    name: str,
+    agent: str,
+    user: str | None,
+    given: tuple[str, ...],
+    idempotency_key: str | None,
+    as_json: bool,
+) -> None:
+    """Call one tool, the governed way; exit code 3 when it waits for an approval."""
+    crib = desk.crib()
+    result = asyncio.run(
+        crib.call(name, _arguments(given), crib.principal(agent, user), idempotency_key=idempotency_key)
+    )
+    if as_json:
+        emit_json(
+            {"status": result.status, "text": result.text, "value": result.value, "approval": result.approval}
+        )
+    else:
+        console().print(plain(result.text))
+    ctx.exit(EXIT_PENDING if result.status == "pending" else int(result.is_error))
+
+
+def _arguments(given: tuple[str, ...]) -> dict[str, Any]:
+    import orjson
+
+    arguments: dict[str, Any] = {}
+    for item in given:
+        key, sign, text = item.partition("=")
+        if not sign:
+            raise click.BadParameter(f"{item!r} is not KEY=VALUE", param_hint="--arg")
+        try:
+            arguments[key] = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            arguments[key] = text
+    return arguments
+
+
+def _row(tool: Any) -> dict[str, Any]:
+    return {
+        "name": tool.name,
+        "wire_name": tool.wire_name,
+        "effect": tool.effect,
+        "idempotent": tool.idempotent,
+        "labels": sorted(tool.labels),
+        "pack": tool.pack,
+        "description": tool.description,
+    }

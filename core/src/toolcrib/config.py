@@ -1,0 +1,277 @@
+"""`toolcrib.toml`, read strictly: an unknown key is an error that names the nearest right one."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from toolcrib._duration import seconds
+from toolcrib._nearest import did_you_mean
+from toolcrib.errors import ConfigError
+from toolcrib.packs._settings import parse
+from toolcrib.principal import check_id
+
+__all__ = [
+    "ApprovalSettings",
+    "AuditSettings",
+    "Config",
+    "LimitSettings",
+    "ModelSettings",
+    "PackSettings",
+    "SecretSettings",
+    "Trust",
+]
+
+Trust: TypeAlias = Literal["locked", "installed"]
+
+
+@dataclass(frozen=True, slots=True)
+class PackSettings:
+    """One `[packs.NAME]` table: `settings` is what the pack itself reads, `secrets` maps names to path
+    templates.
+    """
+
+    trust: Trust
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """`[model]`: any OpenAI-compatible endpoint; the API key comes from the named environment variable."""
+
+    base_url: str
+    model: str
+    api_key_env: str = "OPENAI_API_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """`[audit]`: `fsync` returns once a record is on the disk, `written` once the kernel has it."""
+
+    durability: Literal["fsync", "written"] = "fsync"
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalSettings:
+    """`[approvals]`: who answers here, whether a call waits or parks, and when an approval expires.
+
+    `users` maps operating-system users to user ids of the policy. `expires` is a duration such as `1h`.
+    """
+
+    mode: Literal["wait", "park"] = "wait"
+    expires: str = "1h"
+    users: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def expires_seconds(self) -> float:
+        """`expires` in seconds."""
+        return seconds(self.expires, "[approvals] expires")
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """`[limits]`: the loop guard, retries, and how large a result may be before it becomes an artifact.
+
+    `repeats` equal asks are let through per run within `repeat_window`; the next is stopped. `attempts`
+    counts the first try too.
+    """
+
+    repeats: int = 5
+    repeat_window: str = "5m"
+    attempts: int = 3
+    result_bytes: int = 64 * 1024
+    artifact_bytes: int = 16 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        for name in ("repeats", "attempts", "result_bytes", "artifact_bytes"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"[limits] {name} = {getattr(self, name)}", rule="limits are at least 1")
+
+    @property
+    def repeat_seconds(self) -> float:
+        """`repeat_window` in seconds."""
+        return seconds(self.repeat_window, "[limits] repeat_window")
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSettings:
+    """`[secrets]`: the provider's name, and what else stands there for the provider itself."""
+
+    provider: str = "local"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole config; relative paths are relative to the file's folder."""
+
+    file: Path
+    tenant: str = "default"
+    state: Path = Path(".toolcrib")
+    policy: Path = Path("policies")
+    trust: Trust = "locked"
+    packs: Mapping[str, PackSettings] = field(default_factory=dict)
+    secrets: SecretSettings = field(default_factory=SecretSettings)
+    model: ModelSettings | None = None
+    audit: AuditSettings = field(default_factory=AuditSettings)
+    approvals: ApprovalSettings = field(default_factory=ApprovalSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+
+    @classmethod
+    def load(cls, file: Path) -> Config:
+        """The config in `file`; raises `ConfigError` that names the file, the key and the nearest right
+        one.
+        """
+        return _Reader(file.absolute()).config()
+
+    @property
+    def keys(self) -> Path:
+        """The folder of key files, outside the audit folder."""
+        return self.state / "keys"
+
+    @property
+    def lock_file(self) -> Path:
+        """`toolcrib.lock`, beside the config."""
+        return self.file.parent / "toolcrib.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class _CribTable:
+    tenant: str = "default"
+    state: str = ".toolcrib"
+
+
+@dataclass(frozen=True, slots=True)
+class _PolicyTable:
+    path: str = "policies"
+
+
+_TABLES = ("crib", "packs", "policy", "secrets", "model", "audit", "approvals", "limits")
+
+
+class _Reader:
+    """Reads one file, table by table."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._data = self._read()
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            data = tomllib.loads(self._file.read_text("utf-8"))
+        except FileNotFoundError as error:
+            raise ConfigError(
+                f"there is no config file {str(self._file)!r}",
+                rule="a crib is described by one toolcrib.toml",
+                remedy="Make one with `toolcrib init`, or name another with -c FILE",
+            ) from error
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(
+                f"{self._file} cannot be read: {error}",
+                rule="the config is TOML in UTF-8",
+                remedy="Correct the file",
+            ) from error
+        for table in data:
+            if table not in _TABLES:
+                raise ConfigError(
+                    f"{self._file}: unknown table [{table}]",
+                    rule="the tables are " + ", ".join(_TABLES),
+                    remedy=did_you_mean(table, _TABLES),
+                )
+        return data
+
+    def config(self) -> Config:
+        crib = self._table("crib", _CribTable)
+        trust, packs = self._packs()
+        folder = self._file.parent
+        return Config(
+            file=self._file,
+            tenant=check_id("[crib] tenant", crib.tenant),
+            state=folder / crib.state,
+            policy=folder / self._table("policy", _PolicyTable).path,
+            trust=trust,
+            packs=packs,
+            secrets=self._secrets(),
+            model=self._table("model", ModelSettings) if "model" in self._data else None,
+            audit=self._table("audit", AuditSettings),
+            approvals=self._approvals(),
+            limits=self._limits(),
+        )
+
+    def _table(self, name: str, cls: Any) -> Any:
+        return self._parse(cls, self._mapping(name), name)
+
+    def _mapping(self, name: str) -> Mapping[str, Any]:
+        table = self._data.get(name, {})
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"{self._file}: {name} is not a table", remedy=f"Write [{name}]")
+        return table
+
+    def _parse(self, cls: Any, table: Mapping[str, Any], name: str) -> Any:
+        try:
+            return parse(cls, table, f"[{name}]")
+        except ConfigError as error:
+            raise ConfigError(f"{self._file}: {error.what}", rule=error.rule, remedy=error.remedy) from error
+
+    def _approvals(self) -> ApprovalSettings:
+        settings: ApprovalSettings = self._table("approvals", ApprovalSettings)
+        _ = (
+            settings.expires_seconds
+        )  # a duration that does not parse is an error now, not at the first review
+        for name in settings.users.values():
+            check_id("[approvals.users] value", name)
+        return settings
+
+    def _limits(self) -> LimitSettings:
+        settings: LimitSettings = self._table("limits", LimitSettings)
+        _ = settings.repeat_seconds
+        return settings
+
+    def _secrets(self) -> SecretSettings:
+        table = dict(self._mapping("secrets"))
+        provider = table.pop("provider", "local")
+        if not isinstance(provider, str):
+            raise ConfigError(
+                f"{self._file}: [secrets] provider is not a name", remedy='Write provider = "local"'
+            )
+        return SecretSettings(provider, table)
+
+    def _packs(self) -> tuple[Trust, dict[str, PackSettings]]:
+        table = dict(self._mapping("packs"))
+        default = self._trust(table.pop("trust", "locked"), "[packs] trust")
+        packs = {}
+        for name, given in table.items():
+            if not isinstance(given, Mapping):
+                raise ConfigError(
+                    f"{self._file}: [packs] {name}: unknown key",
+                    rule="[packs] has `trust` and one table per pack",
+                    remedy=f"{did_you_mean(name, ['trust'])} Or write a table [packs.{name}]",
+                )
+            settings = dict(given)
+            trust = self._trust(settings.pop("trust", default), f"[packs.{name}] trust")
+            packs[name] = PackSettings(trust, settings, self._secret_paths(name, settings.pop("secrets", {})))
+        return default, packs
+
+    def _trust(self, value: Any, place: str) -> Trust:
+        if value == "locked":
+            return "locked"
+        if value == "installed":
+            return "installed"
+        raise ConfigError(
+            f"{self._file}: {place} = {value!r}",
+            rule='trust is "locked", or "installed" for development',
+            remedy=did_you_mean(str(value), ["locked", "installed"]),
+        )
+
+    def _secret_paths(self, pack: str, table: Any) -> dict[str, str]:
+        if isinstance(table, Mapping) and all(isinstance(path, str) for path in table.values()):
+            return dict(table)
+        raise ConfigError(
+            f"{self._file}: [packs.{pack}.secrets] is not a table of paths",
+            rule="a secret's name is mapped to a path template such as 'crm/{tenant}/salesforce'",
+            remedy="Write the path, never the value",
+        )

@@ -1,0 +1,380 @@
+"""The crib: everything assembled from one config file, opened when it is first needed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from toolcrib._nearest import did_you_mean
+from toolcrib.calls import ToolCall, ToolResult
+from toolcrib.config import Config
+from toolcrib.effects import Effect
+from toolcrib.errors import CallRefused, ConfigError, PackError
+from toolcrib.principal import Principal
+from toolcrib.registry import Registry
+from toolcrib.tools import Tool, Toolkit, tools_of
+
+if TYPE_CHECKING:
+    from toolcrib.approvals import ApprovalChannel
+    from toolcrib.audit import AuditLog
+    from toolcrib.executor import ToolExecutor
+    from toolcrib.executor._case import Watch
+    from toolcrib.packs import LoadedPacks
+    from toolcrib.policy import Policy, PolicySource
+    from toolcrib.secrets import SecretBroker, SecretProvider
+    from toolcrib.state import State
+
+__all__ = ["Crib", "ToolSource"]
+
+
+class ToolSource(Protocol):
+    """What an adapter needs: the tools of a principal, and a way to call them. A remote crib has the same
+    two.
+    """
+
+    def tools_for(self, principal: Principal) -> list[Tool]:
+        """Only the tools that this principal could be allowed to call at all."""
+        ...
+
+    async def execute(self, call: ToolCall, *, watch: Watch | None = None) -> ToolResult:
+        """What came of the call."""
+        ...
+
+
+class Crib:
+    """Registry, policy, secrets, state, audit and approvals of one `toolcrib.toml`.
+
+    Every part opens at its first use and fails closed: a crib without a policy, an audit log or a state
+    database runs no call. Use it as a context manager, or call `close`.
+    """
+
+    def __init__(self, config: Config, *, channels: Sequence[ApprovalChannel] = ()) -> None:
+        self.config = config
+        self._channels = tuple(channels)
+        self._opening = threading.RLock()
+        self._offers: dict[tuple[object, ...], list[Tool]] = {}
+        self._toolkits: list[Toolkit] = []
+        self._background: _Background | None = None
+
+    @classmethod
+    def from_config(
+        cls, file: str | Path = "toolcrib.toml", *, channels: Sequence[ApprovalChannel] = ()
+    ) -> Crib:
+        """The crib that `file` describes; `channels` are asked, in order, when a call needs a human here."""
+        return cls(Config.load(Path(file)), channels=channels)
+
+    # --- tools
+
+    def add(self, *sources: Toolkit | Callable[..., Any]) -> list[Tool]:
+        """Register marked functions and toolkits at run time, as `local.NAME`; all or none. Policy still
+        decides.
+        """
+        tools = [tool for source in sources for tool in tools_of(source)]
+        self.registry.add(tools)
+        self._toolkits += [source for source in sources if isinstance(source, Toolkit)]
+        return tools
+
+    def adopt(
+        self,
+        source: Any,
+        *,
+        effect: Effect | None = None,
+        name: str | None = None,
+        idempotent: bool = False,
+        labels: Iterable[str] = (),
+        call: Callable[..., Any] | None = None,
+    ) -> Tool:
+        """Register what a builder already has: a plain function, an AutoGen FunctionTool, or an MCP tool.
+
+        `effect` must be said, except for an MCP tool, whose annotations are taken at their worst. `call` is
+        how an MCP tool is reached: `session.call_tool`.
+        """
+        from toolcrib._adopt import adopted
+
+        tool = adopted(source, effect=effect, name=name, idempotent=idempotent, labels=labels, call=call)
+        self.registry.add([tool])
+        return tool
+
+    def remove(self, name: str) -> Tool:
+        """Take a tool out, by any of its names; a call that already runs goes on."""
+        return self.registry.remove(name)
+
+    def tools_for(self, principal: Principal) -> list[Tool]:
+        """Only the tools that this principal could be allowed to call at all, by canonical name."""
+        policy = self.policy()
+        key = (policy.revision, self.registry.version, principal.subjects, principal.tenant)
+        offer = self._offers.get(key)
+        if offer is None:
+            tools = sorted(self.registry, key=lambda tool: tool.name)
+            offer = [tool for tool in tools if policy.candidates(principal, tool).offered]
+            if len(self._offers) > 1000:
+                self._offers.clear()
+            self._offers[key] = offer
+        return list(offer)
+
+    # --- calls
+
+    def principal(
+        self, agent: str, user: str | None = None, *, session: str = "default", run: str = "none"
+    ) -> Principal:
+        """A principal of this crib's tenant."""
+        return Principal(agent=agent, user=user, tenant=self.config.tenant, session=session, run=run)
+
+    async def call(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        principal: Principal,
+        *,
+        idempotency_key: str | None = None,
+        reason: str = "",
+        watch: Watch | None = None,
+    ) -> ToolResult:
+        """Run one tool, by canonical or wire name; refusals and failures are results, not exceptions."""
+        request = ToolCall(tool, arguments, principal, idempotency_key=idempotency_key, reason=reason)
+        return await self.executor.execute(request, watch=watch)
+
+    async def execute(self, call: ToolCall, *, watch: Watch | None = None) -> ToolResult:
+        """What came of `call`."""
+        return await self.executor.execute(call, watch=watch)
+
+    def call_sync(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        principal: Principal,
+        *,
+        idempotency_key: str | None = None,
+        reason: str = "",
+    ) -> ToolResult:
+        """Like `call`, for scripts without an event loop."""
+        return self.execute_sync(
+            ToolCall(tool, arguments, principal, idempotency_key=idempotency_key, reason=reason)
+        )
+
+    def execute_sync(self, call: ToolCall) -> ToolResult:
+        """Like `execute`, for callers without an event loop; the work is done on a loop in a thread of the
+        crib's.
+        """
+        with self._opening:
+            self._background = self._background or _Background()
+        result: ToolResult = self._background.run(self.executor.execute(call))
+        return result
+
+    async def resume(self, approval: str, *, watch: Watch | None = None) -> ToolResult:
+        """Run a parked call whose approval has been answered; it is the same call, so it runs at most once.
+
+        Raises `CallRefused` for a call with sensitive arguments: these are not kept, so only the agent can
+        ask again.
+        """
+        parked = self.state.get_approval(approval)
+        if parked.sensitive:
+            raise CallRefused(
+                f"approval {approval} is for a call with sensitive arguments ({', '.join(parked.sensitive)})",
+                rule="sensitive arguments are never stored",
+                remedy="Make the same call again, with the same idempotency key",
+            )
+        call = ToolCall(
+            parked.tool,
+            parked.arguments,
+            parked.principal,
+            call_id=parked.call_id,
+            idempotency_key=parked.key,
+            reason=parked.reason,
+        )
+        return await self.executor.execute(call, watch=watch)
+
+    # --- parts, opened at first use
+
+    @property
+    def registry(self) -> Registry:
+        """The tools: those of the active packs, and what was added since."""
+        return self._stock[1]
+
+    @property
+    def packs(self) -> LoadedPacks:
+        """The packs, active and quarantined."""
+        return self._stock[0]
+
+    @cached_property
+    def _stock(self) -> tuple[LoadedPacks, Registry]:
+        """Packs and registry together: of two packs whose tools collide, the one locked later is
+        quarantined.
+        """
+        from toolcrib.packs import load_packs
+
+        with self._opening:
+            packs, registry = load_packs(self.config), Registry()
+            for pack in packs.in_lock_order():
+                try:
+                    registry.add(pack.tools)
+                except PackError as error:
+                    packs.quarantine(pack.name, error)
+            return packs, registry
+
+    def policy(self) -> Policy:
+        """The policy in force now; a changed file is seen within half a second."""
+        return self._policy_source.current()
+
+    @cached_property
+    def _policy_source(self) -> PolicySource:
+        from toolcrib.policy import PolicySource
+
+        return PolicySource(self.config.policy, on_event=self._on_policy)
+
+    def _on_policy(self, event: str, detail: str) -> None:
+        self.record(kind="admin", action=f"policy.{event}", detail=detail)
+
+    def reload(self) -> Policy:
+        """Look at the policy files now; a bad one leaves the last good one in force and is on the audit
+        log.
+        """
+        return self._policy_source.refresh()
+
+    @cached_property
+    def state(self) -> State:
+        """The state database; calls that a dead process left behind become ambiguous here."""
+        from toolcrib.state import State
+
+        state = State.open(self.config.state)
+        for row in state.mark_orphans():
+            self.record(
+                kind="admin", action="ledger.orphaned", ledger=row.id, tool=row.scope.tool, call=row.call_id
+            )
+        return state
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        """The audit log."""
+        from toolcrib.audit import AuditLog, SigningKey
+
+        folder = self.config.state / "audit"
+        key = SigningKey.load_or_create(self.config.keys / "audit.key", audit_folder=folder)
+        return AuditLog(
+            folder,
+            durability=self.config.audit.durability,
+            key=key,
+            sinks=self.packs.audit_sinks(),
+        )
+
+    @cached_property
+    def broker(self) -> SecretBroker:
+        """Resolves the secrets of each pack."""
+        from toolcrib.secrets import SecretBroker
+
+        templates = {name: pack.secrets for name, pack in self.config.packs.items()}
+        return SecretBroker(self.secret_provider, templates)
+
+    @cached_property
+    def secret_provider(self) -> SecretProvider:
+        """Where secrets are kept: the local store, or a provider that a pack brings."""
+        from toolcrib.secrets import LocalProvider
+
+        name, settings = self.config.secrets.provider, self.config.secrets.settings
+        known: dict[str, Callable[..., SecretProvider]] = {
+            "local": lambda **_: LocalProvider(self.config.state),
+            **self.packs.secret_providers(),
+        }
+        if name not in known:
+            raise ConfigError(
+                f"[secrets] provider = {name!r}: there is no such provider",
+                rule=f"providers: {', '.join(sorted(known))}",
+                remedy=did_you_mean(name, known),
+            )
+        return known[name](**settings)
+
+    @cached_property
+    def executor(self) -> ToolExecutor:
+        """The way of one call."""
+        with self._opening:
+            from toolcrib.audit import HmacKey
+            from toolcrib.executor import ToolExecutor
+
+            return ToolExecutor(
+                registry=self.registry,
+                policy=self.policy,
+                state=self.state,
+                audit=self.audit,
+                broker=self.broker,
+                hmac_key=HmacKey.load_or_create(self.config.keys / "hmac.key"),
+                channels=self._channels,
+                approvals=self.config.approvals,
+                limits=self.config.limits,
+                artifacts=self.config.state / "artifacts",
+            )
+
+    def record(self, *, kind: str, **fields: Any) -> None:
+        """Write an administrative record, durable on return; raises `AuditError`."""
+        self.audit.append_blocking({"kind": kind, "tenant": self.config.tenant, **fields})
+
+    # --- the end
+
+    def close(self) -> None:
+        """Close what was opened. Harmless when repeated."""
+        opened = self.__dict__
+        if "executor" in opened:
+            opened.pop("executor").close()
+        self._close_toolkits()
+        for name in ("state", "audit"):
+            if name in opened:
+                opened.pop(name).close()
+        if self._background is not None:
+            self._background.close()
+            self._background = None
+
+    def _close_toolkits(self) -> None:
+        toolkits = list(self._toolkits)
+        if "_stock" in self.__dict__:
+            toolkits += self.packs.toolkits()
+        self._toolkits = []
+        for toolkit in toolkits:
+            (self._background or _Once()).run(toolkit.close())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Background:
+    """An event loop in a thread of its own, for callers that have none."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="toolcrib-loop", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Any) -> Any:
+        """The result of a coroutine; an interrupt of the caller cancels it."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def close(self) -> None:
+        """Stop the loop and wait for its thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class _Once:
+    """Runs a coroutine on a loop of its own."""
+
+    def run(self, work: Any) -> Any:
+        """The result of a coroutine."""
+        result: list[Any] = []
+        thread = threading.Thread(target=lambda: result.append(asyncio.run(work)))
+        thread.start()
+        thread.join()
+        return result[0] if result else None

@@ -1,0 +1,120 @@
+"""What the executor knows of one call while it is on its way."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from toolcrib.policy import OPEN
+
+if TYPE_CHECKING:
+    from toolcrib._arguments import Frozen
+    from toolcrib.approvals import Approval
+    from toolcrib.calls import ToolCall
+    from toolcrib.decisions import Decision
+    from toolcrib.policy import Candidates, Policy
+    from toolcrib.state import Commitment
+    from toolcrib.tools import Tool
+
+__all__ = ["Case", "Progress", "Watch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a running tool says of itself; `fraction` runs from 0 to 1."""
+
+    message: str
+    fraction: float | None = None
+
+
+Watch: TypeAlias = "Callable[[Approval | Progress], None]"
+"""Told, while a call is on its way, of approvals that it waits for and of the tool's progress."""
+
+_prefix = os.urandom(5).hex()
+_numbers = itertools.count(1)
+
+
+def _fresh_prefix() -> None:
+    global _prefix
+    _prefix = os.urandom(5).hex()
+
+
+os.register_at_fork(after_in_child=_fresh_prefix)
+
+
+class Case:
+    """One call on its way; each step of the executor fills in what the next one needs.
+
+    `id` is unique over processes and joins the records of one call. `asked` are the arguments as they were
+    asked for, `arguments` as they will run (different after an approver's edit). `intended` says that the
+    intent record is written, `started` that the tool was started, `untouched` that no attempt so far can
+    have changed the world.
+    """
+
+    __slots__ = (
+        "approval",
+        "arguments",
+        "asked",
+        "attempts",
+        "before",
+        "began",
+        "call",
+        "candidates",
+        "commitment",
+        "decision",
+        "id",
+        "intended",
+        "labels",
+        "policy",
+        "preview_digest",
+        "raw",
+        "secrets",
+        "started",
+        "tool",
+        "untouched",
+        "watch",
+    )
+
+    def __init__(self, call: ToolCall, watch: Watch | None = None) -> None:
+        self.watch = watch
+        self.id = f"{_prefix}-{next(_numbers):x}"
+        self.call = call
+        self.began = time.perf_counter()
+        self.raw = b"{}"
+        self.tool: Tool | None = None
+        self.asked: Frozen | None = None
+        self.arguments: Frozen | None = None
+        self.policy: Policy | None = None
+        self.candidates: Candidates | None = None
+        self.decision: Decision | None = None
+        self.labels: frozenset[str] = frozenset()
+        self.before: Any = OPEN
+        self.preview_digest = ""
+        self.approval: Approval | None = None
+        self.commitment: Commitment | None = None
+        self.intended = False
+        self.started = False
+        self.attempts = 0
+        self.untouched = True
+        self.secrets: list[Mapping[str, Any]] = []
+
+    def tell(self, news: Approval | Progress) -> None:
+        """Tell whoever watches; a watcher that raises changes nothing about the call."""
+        if self.watch is not None:
+            with contextlib.suppress(Exception):
+                self.watch(news)
+
+    @property
+    def seconds(self) -> float:
+        """Time since the call came in."""
+        return time.perf_counter() - self.began
+
+    @property
+    def changes_the_world(self) -> bool:
+        """Whether the tool is anything but a read."""
+        return self.tool is not None and self.tool.effect != "read"

@@ -1,0 +1,88 @@
+"""The record as it stands, for policy and approver; the agent never sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from toolcrib._arguments import to_json
+from toolcrib.errors import CallDenied, PackError
+from toolcrib.executor._case import Case
+from toolcrib.executor._records import Records
+from toolcrib.executor._results import Unserialisable, pack_up
+from toolcrib.executor._work import Worker, is_cancelled_from_outside
+from toolcrib.registry import Registry
+from toolcrib.tools import Tool
+
+if TYPE_CHECKING:
+    from toolcrib.audit import AuditLog
+
+__all__ = ["Previewer"]
+
+LARGEST = 1024 * 1024
+"""A preview is one record; more than this many bytes is no record."""
+
+
+class Previewer:
+    """Runs the preview tool inside the call, with an intent and an outcome of its own."""
+
+    def __init__(self, registry: Registry, records: Records, audit: AuditLog, worker: Worker) -> None:
+        self._registry, self._records, self._audit, self._worker = registry, records, audit, worker
+
+    async def look(self, case: Case) -> None:
+        """Fill in `case.before` and its digest. A preview that fails denies the call."""
+        assert case.tool is not None and case.tool.preview is not None and case.arguments is not None
+        tool, arguments = self._tool(case.tool), case.tool.preview.arguments(case.arguments.plain)
+        raw = to_json(tool.name, arguments)
+        frozen = tool.arguments.freeze(tool.name, raw)
+        await self._audit.append(self._records.preview(case, "intent", tool, frozen.plain))
+        try:
+            value = await self._run(case, tool, frozen.values)
+        except BaseException as error:
+            if is_cancelled_from_outside(error):
+                await self._end(case, tool, status="cancelled")
+                raise
+            await self._end(case, tool, status="failed", error=f"{type(error).__name__}: {error}"[:2000])
+            raise _failed(case, tool) from error
+        case.before, case.preview_digest = value
+        await self._end(case, tool, status="done", result_digest=case.preview_digest)
+
+    async def _end(self, case: Case, tool: Tool, **facts: str) -> None:
+        await self._audit.append(self._records.preview(case, "outcome", tool, {}, **facts))
+
+    async def _run(self, case: Case, tool: Tool, values: Any) -> tuple[Any, str]:
+        inner = Case(case.call)
+        inner.tool = tool
+        context = self._worker.context(inner, tool.timeout)
+        async with asyncio.timeout(tool.timeout):
+            result = await tool.start(values, context)
+        case.secrets.extend(inner.secrets)
+        handover = pack_up(result, self._worker.redactor, LARGEST)
+        if not isinstance(handover.value, dict):
+            raise Unserialisable("a preview is one record, that is a JSON object")
+        canonical = orjson.dumps(handover.value, option=orjson.OPT_SORT_KEYS)
+        return handover.value, hashlib.sha256(canonical).hexdigest()
+
+    def _tool(self, tool: Tool) -> Tool:
+        assert tool.preview is not None
+        name = f"{tool.pack}.{tool.preview.tool}"
+        found = self._registry.find(name)
+        if found is None or found.effect != "read" or found.pack != tool.pack:
+            raise PackError(
+                f"{tool.name!r} names the preview {name!r}, which is not a read tool of its pack",
+                rule="a preview is a read tool of the same pack",
+                remedy="Ask the pack's author, or lock another version",
+            )
+        return found
+
+
+def _failed(case: Case, tool: Tool) -> CallDenied:
+    assert case.tool is not None
+    return CallDenied(
+        f"{case.tool.name} was denied, because the record that it would change could not be looked at",
+        rule=f"a preview ({tool.name}) that fails denies the call",
+        remedy="Check that the record exists; asking again unchanged will not help",
+    )

@@ -1,0 +1,184 @@
+"""The audit records of a call: what a reader of the log must know, as plain JSON-compatible data."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from toolcrib.calls import ToolResult
+from toolcrib.executor._case import Case
+from toolcrib.tools import Tool
+
+if TYPE_CHECKING:
+    from toolcrib.audit import HmacKey
+    from toolcrib.secrets import Redactor
+
+__all__ = ["Records"]
+
+LARGEST = 16 * 1024
+"""Arguments over this many bytes are kept as digest and beginning, so that one call cannot fill the log."""
+
+
+class Records:
+    """Builds records; sensitive arguments become HMACs, and no secret that was handed out passes."""
+
+    def __init__(self, hmac_key: HmacKey, redactor: Redactor) -> None:
+        self._hmac_key, self._redactor = hmac_key, redactor
+
+    def refusal(self, case: Case, result: ToolResult) -> dict[str, Any]:
+        """The one record of a call that never ran."""
+        record = self._call("refusal", case)
+        self._add_arguments(record, case)
+        self._add_decision(record, case)
+        record["status"] = result.status
+        record["error"] = result.text
+        record["duration_us"] = int(case.seconds * 1e6)
+        if result.approval:
+            record["approval"] = result.approval
+        return self.clean(record)
+
+    def intent(self, case: Case) -> dict[str, Any]:
+        """What is about to happen; durable before anything does."""
+        record = self._call("intent", case)
+        self._add_arguments(record, case)
+        self._add_decision(record, case)
+        if case.approval:
+            record["approval"] = case.approval.id
+            record["approver"] = sorted({answer.by for answer in case.approval.standing})
+            if case.asked is not case.arguments and case.asked is not None and case.tool is not None:
+                record["edited"] = {"asked": self.arguments(case.tool, case.asked.plain)}
+        return self.clean(record)
+
+    def outcome(self, case: Case, result: ToolResult, digest: str) -> dict[str, Any]:
+        """What came of it."""
+        record = self._call("outcome", case)
+        record["status"] = result.status
+        record["attempts"] = case.attempts
+        record["duration_us"] = int(case.seconds * 1e6)
+        if result.is_error:
+            record["error"] = result.text
+        if digest:
+            record["result_digest"] = digest
+        if result.artifact:
+            record["artifact"] = result.artifact
+        if case.secrets:
+            record["secrets"] = case.secrets
+        if case.tool is not None and case.tool.labels:
+            record["labels"] = sorted(case.tool.labels)
+        return self.clean(record)
+
+    def preview(
+        self, case: Case, kind: str, tool: Tool, arguments: Mapping[str, Any], **more: Any
+    ) -> dict[str, Any]:
+        """Intent or outcome of a preview, which is a read inside the call."""
+        record = self._call(kind, case)
+        record.update(tool=tool.name, effect="read", preview_of=case.call.call_id, id=f"{case.id}p")
+        if kind == "intent":
+            record["arguments"] = self.arguments(tool, arguments)
+        record.update(more)
+        return self.clean(record)
+
+    def arguments(self, tool: Tool, plain: Mapping[str, Any]) -> Any:
+        """The arguments as the log keeps them."""
+        if tool.sensitive:
+            key = self._hmac_key
+            plain = {
+                name: key.digest(value) if name in tool.sensitive else value for name, value in plain.items()
+            }
+        return plain
+
+    def _call(self, kind: str, case: Case) -> dict[str, Any]:
+        call = case.call
+        principal = call.principal
+        record: dict[str, Any] = {
+            "kind": kind,
+            "id": case.id,
+            "call": call.call_id[:200],
+            "tool": call.tool[:200],
+            "agent": principal.agent,
+            "tenant": principal.tenant,
+            "session": principal.session,
+            "run": principal.run,
+        }
+        if principal.user is not None:
+            record["user"] = principal.user
+        tool = case.tool
+        if tool is not None:
+            record["tool"], record["pack"], record["effect"] = tool.name, tool.pack, tool.effect
+            if tool.pack_version:
+                record["pack_version"] = tool.pack_version
+        return record
+
+    def _add_arguments(self, record: dict[str, Any], case: Case) -> None:
+        call, frozen = case.call, case.arguments
+        if frozen is None or case.tool is None:
+            record["arguments"] = _unchecked(case)
+        elif len(case.raw) > LARGEST:
+            record["arguments"] = {"sha256": frozen.digest, "bytes": len(frozen.canonical)}
+        else:
+            record["arguments"] = self.arguments(case.tool, frozen.plain)
+            if case.tool.targets:
+                record["targets"] = list(case.tool.targets)
+        if case.changes_the_world:
+            record["key"] = call.key[:200]
+        for name, text in (
+            ("reason", call.reason),
+            ("model", call.model),
+            ("prompt_version", call.prompt_version),
+        ):
+            if text:
+                record[name] = text[:2000]
+
+    def _add_decision(self, record: dict[str, Any], case: Case) -> None:
+        decision, policy = case.decision, case.policy
+        if policy is not None:
+            principal = case.call.principal
+            record["roles"] = {
+                subject: list(policy.roles(subject, principal.tenant)) for subject in principal.subjects
+            }
+        if decision is None:
+            return
+        record["decision"] = decision.verdict
+        record["revision"] = decision.revision
+        record["rows"] = [str(row) for row in (*decision.rows, *decision.reviews, *decision.quotas)]
+        if decision.inputs:
+            record["inputs"] = {
+                name: self._input(case, name, value) for name, value in decision.inputs.items()
+            }
+        if case.preview_digest:
+            record["preview_digest"] = case.preview_digest
+
+    def _input(self, case: Case, name: str, value: Any) -> Any:
+        """A value that a condition read; a sensitive argument is an HMAC here too."""
+        root, _, rest = name.partition(".")
+        if root != "args" or case.tool is None or not case.tool.sensitive:
+            return value
+        if not rest:
+            return self.arguments(case.tool, value) if isinstance(value, Mapping) else None
+        argument = rest.partition(".")[0]
+        return self.arguments(case.tool, {argument: value})[argument]
+
+    def clean(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The record without any secret that was handed out in this process."""
+        if not self._redactor.active:
+            return record
+        cleaned: dict[str, Any] = self._redactor.clean_value(record)
+        return cleaned
+
+
+def _unchecked(case: Case) -> Any:
+    """Arguments that were not checked; by names and digest only if one of them might be sensitive."""
+    if len(case.raw) <= LARGEST and case.tool is not None and not case.tool.sensitive:
+        return orjson.loads(case.raw)
+    try:
+        names = sorted(orjson.loads(case.raw))[:50]
+    except (ValueError, TypeError):
+        names = []
+    return {
+        "sha256": hashlib.sha256(case.raw).hexdigest(),
+        "bytes": len(case.raw),
+        "names": [str(n)[:80] for n in names],
+    }

@@ -1,0 +1,72 @@
+"""From what a tool returned to what is handed back: JSON, without secrets, of a bounded size."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from toolcrib.secrets import Redactor
+
+__all__ = ["Handover", "Unserialisable", "pack_up"]
+
+
+class Unserialisable(Exception):
+    """The tool ran, but what it returned has no JSON form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A result ready to hand over; `whole` is set when it must become an artifact first."""
+
+    value: Any
+    text: str
+    digest: str
+    whole: bytes | None = None
+
+
+def pack_up(value: Any, redactor: Redactor, limit: int) -> Handover:
+    """`value` as JSON-compatible data and text; over `limit` bytes the text is cut and the value left out.
+
+    Raises `Unserialisable` for what neither JSON, dataclasses nor pydantic know.
+    """
+    try:
+        data = orjson.dumps(value, default=_by_pydantic, option=orjson.OPT_NON_STR_KEYS)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Unserialisable(f"{type(value).__name__}: {error}") from error
+    plain = value if type(value) in (int, bool, type(None)) else orjson.loads(data)
+    if redactor.active:
+        plain = redactor.clean_value(plain)
+        data = orjson.dumps(plain)
+    digest = hashlib.sha256(data).hexdigest()
+    text = plain if isinstance(plain, str) else data.decode()
+    if len(data) <= limit:
+        return Handover(plain, text, digest)
+    return Handover(None, text.encode()[:limit].decode(errors="ignore"), digest, data)
+
+
+def _by_pydantic(value: Any) -> Any:
+    from pydantic_core import to_jsonable_python
+
+    return to_jsonable_python(value)
+
+
+def store(folder: Path, handover: Handover) -> str:
+    """Write the whole result under its digest; its path relative to `folder`'s parent. Writing it again is
+    harmless.
+    """
+    assert handover.whole is not None
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{handover.digest}.json"
+    if not path.exists():
+        partial = path.with_suffix(f".{os.getpid()}.part")
+        descriptor = os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(handover.whole)
+        partial.replace(path)
+    return f"{folder.name}/{path.name}"

@@ -1,0 +1,172 @@
+"""Step 11: what came of the call is signed for before anybody sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolcrib.calls import ToolResult
+from toolcrib.config import LimitSettings
+from toolcrib.errors import ToolcribError
+from toolcrib.executor._case import Case
+from toolcrib.executor._records import Records
+from toolcrib.executor._results import Handover, Unserialisable, pack_up, store
+from toolcrib.executor._threads import Threads, finish
+from toolcrib.executor._words import describe
+from toolcrib.executor._work import Ended
+
+if TYPE_CHECKING:
+    from toolcrib.audit import AuditLog
+    from toolcrib.secrets import Redactor
+    from toolcrib.state import State
+
+__all__ = ["Settler"]
+
+
+class Settler:
+    """Turns the end of a tool into a result, an outcome record and a settled ledger row."""
+
+    def __init__(
+        self,
+        state: State,
+        threads: Threads,
+        audit: AuditLog,
+        records: Records,
+        redactor: Redactor,
+        limits: LimitSettings,
+        artifacts: Path,
+    ) -> None:
+        self._state, self._threads, self._audit, self._records = state, threads, audit, records
+        self._redactor, self._limits, self._artifacts = redactor, limits, artifacts
+        self._labelled: dict[tuple[str, str], frozenset[str]] = {}
+
+    async def settle(self, case: Case, ended: Ended) -> ToolResult:
+        """Label, sign, settle, hand back; for a call with a ledger row, also when the caller goes away
+        meanwhile.
+        """
+        if case.commitment is None:
+            return await self._settle_all(case, ended)
+        return await finish(self._settle_all(case, ended))
+
+    async def _settle_all(self, case: Case, ended: Ended) -> ToolResult:
+        """Hand back what the tool returned, once its outcome is durable; without a record there is no
+        result.
+        """
+        result, digest = await self._result(case, ended)
+        unsigned = None
+        try:
+            await self._label(case)
+            await self._audit.append(self._records.outcome(case, result, digest))
+        except Exception as error:
+            unsigned = _unsigned(case, ended, error)
+        if case.commitment is not None:
+            await self._settle_ledger(case, ended, result)
+        return unsigned or result
+
+    async def _settle_ledger(self, case: Case, ended: Ended, result: ToolResult) -> None:
+        assert case.commitment is not None
+        status = ended.status if ended.status in ("done", "ambiguous") else "failed"
+        outcome = {"text": result.text, "value": result.value, "artifact": result.artifact}
+        try:
+            await self._threads.run(self._state.settle, case.commitment, status, outcome)
+        except (
+            ToolcribError
+        ) as error:  # the row stays `intended`, and becomes ambiguous when this process ends
+            await self._audit.append(
+                {"kind": "admin", "action": "ledger.settle failed", "id": case.id, "error": str(error)}
+            )
+
+    async def _result(self, case: Case, ended: Ended) -> tuple[ToolResult, str]:
+        if ended.error is not None:
+            return self._failure(case, ended), ""
+        try:
+            handover = pack_up(ended.value, self._redactor, self._limits.result_bytes)
+        except Unserialisable as error:
+            text = f"the tool ran, but its result cannot be shown: it is no JSON ({error})"
+            return self._as_result(case, "done" if case.changes_the_world else "failed", text), ""
+        if handover.whole is None:
+            return self._as_result(case, "done", handover.text, value=handover.value), handover.digest
+        return await self._cut(case, handover), handover.digest
+
+    async def _cut(self, case: Case, handover: Handover) -> ToolResult:
+        assert handover.whole is not None
+        size, artifact = len(handover.whole), None
+        if size <= self._limits.artifact_bytes:
+            artifact = await self._threads.run(store, self._artifacts, handover)
+        where = f"the whole is artifact {artifact}" if artifact else "the rest is not kept: ask for less"
+        text = f"{handover.text}\n[cut: the result has {size:,} bytes; {where}]"
+        return self._as_result(case, "done", text, artifact=artifact)
+
+    def _failure(self, case: Case, ended: Ended) -> ToolResult:
+        assert ended.error is not None
+        error = self._redactor.clean(describe(ended.error))
+        if ended.status == "ambiguous":
+            text = (
+                f"OUTCOME UNKNOWN: {error} It may or may not have happened. Do not try again: "
+                "a human must settle it (toolcrib ledger settle)."
+            )
+        else:
+            text = f"{'UNAVAILABLE' if ended.status == 'unavailable' else 'FAILED'}: {error}"
+        return self._as_result(
+            case, ended.status, text, retry_after=getattr(ended.error, "retry_after", None)
+        )
+
+    @staticmethod
+    def _as_result(case: Case, status: Any, text: str, **more: Any) -> ToolResult:
+        assert case.tool is not None
+        return ToolResult(
+            call_id=case.call.call_id,
+            tool=case.tool.name,
+            status=status,
+            text=text,
+            decision=case.decision,
+            approval=case.approval.id if case.approval else None,
+            labels=case.tool.labels,
+            attempts=case.attempts,
+            duration=case.seconds,
+            **more,
+        )
+
+    async def _label(self, case: Case) -> None:
+        """Attach the tool's labels to the session, before anybody has seen what it returned."""
+        assert case.tool is not None
+        principal, labels = case.call.principal, case.tool.labels
+        session = (principal.tenant, principal.session)
+        if labels and not labels <= self._labelled.get(session, frozenset()):
+            if len(self._labelled) > 10_000:
+                self._labelled.clear()
+            self._labelled[session] = await self._threads.run(self._state.add_labels, *session, labels)
+
+    async def cancelled(self, case: Case) -> None:
+        """Record that the caller went away, and what that means for the world."""
+        unknown = case.started and case.changes_the_world
+        result = ToolResult(
+            call_id=case.call.call_id,
+            tool=case.tool.name if case.tool else case.call.tool[:80],
+            status="ambiguous" if unknown else "cancelled",
+            text="the caller went away",
+            decision=case.decision,
+        )
+        record = (
+            self._records.outcome(case, result, "") if case.intended else self._records.refusal(case, result)
+        )
+        await self._audit.append(record)
+        if case.commitment is not None and case.started:
+            await self._threads.run(self._state.settle, case.commitment, "ambiguous", {"text": result.text})
+        elif case.commitment is not None:
+            await self._threads.run(self._state.undo, case.commitment)
+
+
+def _unsigned(case: Case, ended: Ended, error: Exception) -> ToolResult:
+    """The tool ran but its outcome could not be signed for; its result is withheld."""
+    assert case.tool is not None
+    return ToolResult(
+        call_id=case.call.call_id,
+        tool=case.tool.name,
+        status="unavailable" if not case.changes_the_world else "ambiguous",
+        text=f"UNAVAILABLE: {case.tool.name} ran ({ended.status}), but that could not be recorded: "
+        f"{describe(error)} Do not try again.",
+        decision=case.decision,
+        attempts=case.attempts,
+        duration=case.seconds,
+    )

@@ -1,0 +1,91 @@
+"""From an error to the result that a model reads."""
+
+from __future__ import annotations
+
+import asyncio
+
+from toolcrib.calls import Status, ToolResult
+from toolcrib.errors import (
+    ApprovalExpired,
+    ApprovalPending,
+    ApprovalRejected,
+    CallAmbiguous,
+    CallDenied,
+    CallRefused,
+    InvalidArguments,
+    KeyReused,
+    LoopStopped,
+    QuotaExhausted,
+    ToolcribError,
+    ToolError,
+    UnknownTool,
+)
+from toolcrib.executor._case import Case
+
+__all__ = ["describe", "refusal", "status_of"]
+
+_STATUS: tuple[tuple[type[Exception], Status], ...] = (
+    (UnknownTool, "unknown"),
+    (InvalidArguments, "invalid"),
+    (KeyReused, "invalid"),
+    (CallDenied, "denied"),
+    (LoopStopped, "stopped"),
+    (QuotaExhausted, "limited"),
+    (ApprovalPending, "pending"),
+    (ApprovalRejected, "rejected"),
+    (ApprovalExpired, "expired"),
+    (CallAmbiguous, "ambiguous"),
+    (CallRefused, "denied"),
+)
+
+
+def status_of(error: BaseException) -> Status:
+    """The status of a call that `error` ended before its tool started; what is not understood is
+    `unavailable`.
+    """
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), "unavailable")
+
+
+def describe(error: BaseException) -> str:
+    """One line for records and models: our own errors in their own words, others by type and message."""
+    if isinstance(error, ToolcribError):
+        return str(error)
+    if isinstance(error, asyncio.TimeoutError):
+        return "it did not answer in time"
+    text = str(error).strip() or "no message"
+    return f"{type(error).__name__}: {text[:2000]}"
+
+
+def refusal(case: Case, error: BaseException) -> ToolResult:
+    """The result of a call that was refused; nothing ran."""
+    status = status_of(error)
+    return ToolResult(
+        call_id=case.call.call_id,
+        tool=case.tool.name if case.tool else case.call.tool[:80],
+        status=status,
+        text=_LEAD.get(status, "REFUSED") + ": " + _text(error),
+        decision=case.decision,
+        approval=getattr(error, "approval", None),
+        duration=case.seconds,
+        retry_after=getattr(error, "retry_after", None),
+    )
+
+
+_LEAD: dict[str, str] = {
+    "denied": "DENIED",
+    "unknown": "NO SUCH TOOL",
+    "invalid": "INVALID ARGUMENTS",
+    "stopped": "STOPPED",
+    "limited": "LIMIT REACHED",
+    "pending": "WAITING FOR APPROVAL",
+    "rejected": "REJECTED BY A HUMAN",
+    "expired": "APPROVAL EXPIRED",
+    "ambiguous": "OUTCOME UNKNOWN",
+    "unavailable": "UNAVAILABLE",
+}
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, ToolcribError) and not isinstance(error, ToolError):
+        return str(error)
+    return f"the call was not made, because of an internal error ({type(error).__name__})."
