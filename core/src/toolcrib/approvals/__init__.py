@@ -2,9 +2,10 @@
 
 from toolcrib.approvals._answers_file import AnswersChannel
 from toolcrib.approvals._changes import ABSENT, Change, changes, unmatched
-from toolcrib.approvals._edits import check_edit
+from toolcrib.approvals._codec import approval_to
+from toolcrib.approvals._edits import check_edit, edit_from
 from toolcrib.approvals._identity import approver_identity
-from toolcrib.approvals._judging import approvers_of, is_complete, require_entitled, unmet
+from toolcrib.approvals._judging import approvers_of, is_complete, require_entitled, require_status, unmet
 from toolcrib.approvals._model import (
     Answer,
     AnswerVerdict,
@@ -28,12 +29,15 @@ __all__ = [
     "Change",
     "Review",
     "TerminalChannel",
+    "approval_to",
     "approver_identity",
     "approvers_of",
     "changes",
     "check_edit",
+    "edit_from",
     "is_complete",
     "require_entitled",
+    "require_status",
     "unmatched",
     "unmet",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["ABSENT", "Change", "changes", "unmatched"]
+__all__ = ["ABSENT", "Change", "changes", "leaves", "unmatched"]
 
 
 class _Absent:
@@ -57,6 +57,15 @@ def unmatched(before: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[s
         for name, value in arguments.items()
         if not _is_container(name, value) and not _changes_of(record, name, value)
     }
+
+
+def leaves(arguments: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Path and value of each argument, and of each member of those that hold a record's fields."""
+    for name, value in arguments.items():
+        if _is_container(name, value):
+            yield from (((name, str(inner)), deep) for inner, deep in value.items())
+        else:
+            yield (name,), value
 
 
 def _changes_of(record: Mapping[str, Any], name: str, value: Any) -> list[Change]:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from toolcrib.approvals._model import Answer, Approval
 from toolcrib.decisions import Row
-from toolcrib.errors import CallDenied
+from toolcrib.errors import ApprovalExpired, ApprovalPending, ApprovalRejected, CallDenied, CallRefused
 
-__all__ = ["approvers_of", "is_complete", "require_entitled", "unmet"]
+__all__ = ["approvers_of", "is_complete", "require_entitled", "require_status", "unmet"]
 
 
 def unmet(
@@ -47,3 +47,33 @@ def require_entitled(approval: Approval, person: str, approves: Callable[[str, R
 def approvers_of(row: Row) -> str:
     """The `approvers` expression of a p2 row (its last field)."""
     return row.values[-1] if row.values else "nobody"
+
+
+def require_status(approval: Approval, *wanted: str) -> None:
+    """Raise the error that fits the approval's status, unless that is one of `wanted`."""
+    if approval.status in wanted:
+        return
+    what = f"approval {approval.id} of {approval.tool} is {approval.status}"
+    if approval.status == "expired":
+        raise ApprovalExpired(
+            what, rule="an expiry is never a yes", remedy="The call must be asked for again"
+        )
+    if approval.status == "rejected":
+        raise ApprovalRejected(what, rule=_rejection(approval), remedy="The call must be asked for again")
+    if approval.status == "pending":
+        raise ApprovalPending(
+            what, approval=approval.id, remedy=f"`toolcrib approvals approve {approval.id}` answers it"
+        )
+    if approval.status == "superseded":
+        new = approval.superseded_by
+        raise CallRefused(
+            f"{what} by {new}" if new else f"{what}: nobody needs it any more",
+            rule="a changed question is asked again",
+            remedy=f"Answer {new}" if new else "",
+        )
+    raise CallRefused(what, rule="an approval is answered once and used once")
+
+
+def _rejection(approval: Approval) -> str:
+    last = approval.answers[-1]
+    return f"rejected by {last.by}" + (f": {last.note}" if last.note else "")

@@ -9,16 +9,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, update
 
-from toolcrib.approvals import Answer, Approval, ApprovalRequest
+from toolcrib.approvals import Answer, Approval, ApprovalRequest, require_status
 from toolcrib.approvals._codec import answer_from, answer_to, request_from, request_to
-from toolcrib.errors import (
-    ApprovalExpired,
-    ApprovalPending,
-    ApprovalRejected,
-    CallRefused,
-    KeyReused,
-    StateError,
-)
+from toolcrib.errors import CallRefused, KeyReused, StateError
 from toolcrib.state._database import Database
 from toolcrib.state._ids import as_prefix, new_id
 from toolcrib.state._model import CallScope
@@ -59,7 +52,7 @@ class Approvals:
         """A new question in place of a live one."""
         with self._db.write() as connection:
             current = self._one(connection, approval.id)
-            _refuse_unless(current, LIVE)
+            require_status(current, *LIVE)
             answers = current.answers if keep_answers else ()
             return self._supersede(connection, current, request, ttl, answers)
 
@@ -114,7 +107,7 @@ class Approvals:
         """
         with self._db.write() as connection:
             current = self._one(connection, approval.id)
-            _refuse_unless(current, LIVE if answer.verdict == "reject" else ("pending",))
+            require_status(current, *(LIVE if answer.verdict == "reject" else ("pending",)))
             _refuse_if_changed(current, approval)
             answers = [answer_to(each) for each in (*current.answers, answer)]
             if answer.verdict == "reject":
@@ -127,7 +120,7 @@ class Approvals:
         """Approved on the answers it has."""
         with self._db.write() as connection:
             current = self._one(connection, approval.id)
-            _refuse_unless(current, ("pending",))
+            require_status(current, "pending")
             _refuse_if_changed(current, approval)
             if not current.standing:
                 raise CallRefused(
@@ -140,7 +133,7 @@ class Approvals:
         be good.
         """
         current = self._one(connection, approval.id)
-        _refuse_unless(current, ("approved",))
+        require_status(current, "approved")
         _refuse_if_changed(current, approval)
         self._change(connection, current, status="used")
 
@@ -257,41 +250,11 @@ def _same_question(old: Approval, new: ApprovalRequest) -> bool:
 
 def _refuse_if_changed(current: Approval, seen: Approval) -> None:
     if current.answers != seen.answers or current.binding != seen.binding:
-        raise CallRefused(
+        raise StateError(
             f"approval {current.id} was answered by somebody else in between",
             rule="an answer is given to what its giver saw",
             remedy=f"Look again (`toolcrib approvals show {current.id}`), then answer",
         )
-
-
-def _refuse_unless(approval: Approval, wanted: tuple[str, ...]) -> None:
-    """Raise the error that fits the approval's status, unless it is one of `wanted`."""
-    if approval.status in wanted:
-        return
-    what = f"approval {approval.id} of {approval.tool} is {approval.status}"
-    if approval.status == "expired":
-        raise ApprovalExpired(
-            what, rule="an expiry is never a yes", remedy="The call must be asked for again"
-        )
-    if approval.status == "rejected":
-        raise ApprovalRejected(what, rule=_rejection(approval), remedy="The call must be asked for again")
-    if approval.status == "pending":
-        raise ApprovalPending(
-            what, approval=approval.id, remedy=f"`toolcrib approvals approve {approval.id}` answers it"
-        )
-    if approval.status == "superseded":
-        new = approval.superseded_by
-        raise CallRefused(
-            f"{what} by {new}" if new else f"{what}: nobody needs it any more",
-            rule="a changed question is asked again",
-            remedy=f"Answer {new}" if new else "",
-        )
-    raise CallRefused(what, rule="an approval is answered once and used once")
-
-
-def _rejection(approval: Approval) -> str:
-    last = approval.answers[-1]
-    return f"rejected by {last.by}" + (f": {last.note}" if last.note else "")
 
 
 def _unknown(what: str) -> CallRefused:
