@@ -20,7 +20,7 @@ from toolcrib.registry import Registry
 from toolcrib.tools import Tool, Toolkit, tools_of
 
 if TYPE_CHECKING:
-    from toolcrib.approvals import ApprovalChannel
+    from toolcrib.approvals import Answer, Approval, ApprovalChannel
     from toolcrib.audit import AuditLog
     from toolcrib.executor import ToolExecutor
     from toolcrib.executor._case import Watch
@@ -188,6 +188,18 @@ class Crib:
             reason=parked.reason,
         )
         return await self.executor.execute(call, watch=watch)
+
+    async def answer(self, approval: str, answer: Answer) -> Approval:
+        """Answer an approval: entitled by policy, recorded, then stored; the approval as it then stands.
+
+        Raises `CallDenied` for somebody who satisfies none of its rows, `InvalidArguments` for an edit that does
+        not fit, and what `State.answer` raises.
+        """
+        asked = await asyncio.to_thread(self.state.get_approval, approval)
+        policy = self.policy()
+        return await self.executor.reviewer.take(
+            asked, answer, lambda person, row: policy.approves(person, row, asked.principal)
+        )
 
     # --- parts, opened at first use
 
