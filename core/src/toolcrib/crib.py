@@ -14,7 +14,7 @@ from toolcrib._nearest import did_you_mean
 from toolcrib.calls import ToolCall, ToolResult
 from toolcrib.config import Config
 from toolcrib.effects import Effect
-from toolcrib.errors import CallRefused, ConfigError, PackError
+from toolcrib.errors import CallRefused, ConfigError, PackError, ToolcribError
 from toolcrib.principal import Principal
 from toolcrib.registry import Registry
 from toolcrib.tools import Tool, Toolkit, tools_of
@@ -137,11 +137,15 @@ class Crib:
     ) -> ToolResult:
         """Run one tool, by canonical or wire name; refusals and failures are results, not exceptions."""
         request = ToolCall(tool, arguments, principal, idempotency_key=idempotency_key, reason=reason)
-        return await self.executor.execute(request, watch=watch)
+        return await self.execute(request, watch=watch)
 
     async def execute(self, call: ToolCall, *, watch: Watch | None = None) -> ToolResult:
-        """What came of `call`."""
-        return await self.executor.execute(call, watch=watch)
+        """What came of `call`. A crib that cannot be opened (no policy, no audit log, …) refuses every call."""
+        try:
+            executor = self.executor
+        except ToolcribError as error:
+            return ToolResult(call.call_id, call.tool[:80], "unavailable", f"UNAVAILABLE: {error}")
+        return await executor.execute(call, watch=watch)
 
     def call_sync(
         self,
@@ -163,7 +167,7 @@ class Crib:
         """
         with self._opening:
             self._background = self._background or _Background()
-        result: ToolResult = self._background.run(self.executor.execute(call))
+        result: ToolResult = self._background.run(self.execute(call))
         return result
 
     async def resume(self, approval: str, *, watch: Watch | None = None) -> ToolResult:
@@ -187,7 +191,7 @@ class Crib:
             idempotency_key=parked.key,
             reason=parked.reason,
         )
-        return await self.executor.execute(call, watch=watch)
+        return await self.execute(call, watch=watch)
 
     async def answer(self, approval: str, answer: Answer) -> Approval:
         """Answer an approval: entitled by policy, recorded, then stored; the approval as it then stands.
