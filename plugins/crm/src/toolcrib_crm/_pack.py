@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from toolcrib import Toolkit
 from toolcrib.hookspecs import PackConfig, hookimpl
-
 from toolcrib_crm.backend import Backend
 from toolcrib_crm.settings import CRMSettings
 from toolcrib_crm.toolkit import CRM

@@ -15,8 +15,9 @@ from typing import Any
 
 import requests
 from simple_salesforce.exceptions import SalesforceError
-from toolcrib.errors import NotSent, Temporary, ToolError, VendorRefused
 from urllib3.exceptions import MaxRetryError, NewConnectionError
+
+from toolcrib.errors import NotSent, Temporary, ToolError, VendorRefused
 
 __all__ = ["Busy", "Unreadable", "conceal", "translate"]
 
@@ -74,7 +75,9 @@ def _vendor(error: SalesforceError) -> ToolError:
 
 
 def _network(error: requests.RequestException) -> ToolError:
-    if isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError | requests.exceptions.ProxyError):
+    if isinstance(
+        error, requests.ConnectTimeout | requests.exceptions.SSLError | requests.exceptions.ProxyError
+    ):
         return NotSent(f"Salesforce could not be reached ({type(error).__name__})")
     reason = error.args[0] if error.args else None
     if isinstance(reason, MaxRetryError) and isinstance(reason.reason, NewConnectionError):

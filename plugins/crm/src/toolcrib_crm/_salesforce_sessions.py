@@ -21,9 +21,9 @@ from requests.adapters import HTTPAdapter
 from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 from simple_salesforce.login import SalesforceLogin
+
 from toolcrib import Principal
 from toolcrib.errors import NotSent, ToolError, VendorRefused
-
 from toolcrib_crm._salesforce_errors import Busy, conceal, translate
 from toolcrib_crm.settings import CRMSettings
 
@@ -118,7 +118,10 @@ class Sessions:
             session.close()
             raise _login_failed(error, credentials) from None  # the cause may quote what was sent
         return Salesforce(
-            session_id=token, instance_url=f"https://{host}", version=self._settings.api_version, session=session
+            session_id=token,
+            instance_url=f"https://{host}",
+            version=self._settings.api_version,
+            session=session,
         )
 
 
@@ -135,7 +138,7 @@ class _Session(requests.Session):
         super().__init__()
         self.timeout = timeout
 
-    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
+    def request(self, method: str, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
         """See `requests.Session.request`; raises `Busy` for 429 and 503."""
         kwargs["allow_redirects"] = False
         kwargs.setdefault("timeout", self.timeout)
@@ -145,7 +148,7 @@ class _Session(requests.Session):
         return response
 
 
-def _arguments(login: str, values: dict[str, str]) -> dict[str, str | None]:
+def _arguments(login: str, values: dict[str, str]) -> dict[str, Any]:
     if login == "password":
         # The library escapes user name and password for its XML, but not the token.
         token = html.escape(values.get("security_token", "")) or None

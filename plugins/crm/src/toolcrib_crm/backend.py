@@ -7,7 +7,6 @@ from typing import Any, Protocol, TypeAlias
 
 from toolcrib import CallContext
 from toolcrib.errors import VendorRefused
-
 from toolcrib_crm.models import Conversion
 from toolcrib_crm.query import Query
 from toolcrib_crm.schema import ObjectSpec, Value
@@ -61,5 +60,6 @@ class Backend(Protocol):
 def unknown(spec: ObjectSpec, record_id: str) -> VendorRefused:
     """The answer to an id that no record has."""
     return VendorRefused(
-        f"there is no {spec.name} with the id {record_id}", remedy="Search for the record, and use the id found"
+        f"there is no {spec.name} with the id {record_id}",
+        remedy="Search for the record, and use the id found",
     )

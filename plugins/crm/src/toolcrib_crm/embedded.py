@@ -20,7 +20,6 @@ from typing import Any, TypeVar, get_args
 
 from toolcrib import CallContext
 from toolcrib.errors import VendorRefused
-
 from toolcrib_crm import _sql, sample
 from toolcrib_crm.backend import Row, Values, unknown
 from toolcrib_crm.models import ActivityKind, Conversion, Stage
@@ -46,8 +45,18 @@ _NOT_STORED = {
 _PICKLISTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "Opportunity": {"stage": get_args(Stage)},
     "Activity": {"kind": get_args(ActivityKind)},
-    "Lead": {"status": ("Open - Not Contacted", "Working - Contacted", "Closed - Converted", "Closed - Not Converted")},
+    "Lead": {
+        "status": (
+            "Open - Not Contacted",
+            "Working - Contacted",
+            "Closed - Converted",
+            "Closed - Not Converted",
+        )
+    },
 }
+
+
+_DEFAULTS: Mapping[str, Mapping[str, Any]] = {"Lead": {"is_converted": 0, "status": "Open - Not Contacted"}}
 
 
 class EmbeddedBackend:
@@ -84,7 +93,9 @@ class EmbeddedBackend:
     ) -> Conversion:
         """See `Backend.convert_lead`."""
         status = self._converted_status
-        return await self._run(ctx, lambda store: store.convert(lead_id, account_id, opportunity_name, status))
+        return await self._run(
+            ctx, lambda store: store.convert(lead_id, account_id, opportunity_name, status)
+        )
 
     async def close(self) -> None:
         """See `Backend.close`."""
@@ -163,7 +174,8 @@ class _Store:
             opportunity = _insert(db, OBJECTS["Opportunity"], _deal_of(deal, account)) if deal else None
             _set(db, OBJECTS["Lead"], lead_id, {"is_converted": 1, "status": status})
             db.execute(
-                "UPDATE Activity_rows SET who_id = ?, account_id = ? WHERE who_id = ?", (contact, account, lead_id)
+                "UPDATE Activity_rows SET who_id = ?, account_id = ? WHERE who_id = ?",
+                (contact, account, lead_id),
             )
             return Conversion(lead_id, account, contact, opportunity)
 
@@ -179,11 +191,18 @@ def _contact_of(lead: sqlite3.Row, account: str) -> dict[str, Any]:
 
 
 def _deal_of(name: str, account: str) -> dict[str, Any]:
-    return {"account_id": account, "name": name, "stage": "Prospecting", "close_date": f"{datetime.now(UTC).year}-12-31"}
+    return {
+        "account_id": account,
+        "name": name,
+        "stage": "Prospecting",
+        "close_date": f"{datetime.now(UTC).year}-12-31",
+    }
 
 
 def _refuse_won(db: sqlite3.Connection, account_id: str) -> None:
-    won = db.execute("SELECT count(*) FROM Opportunity WHERE account_id = ? AND is_won", (account_id,)).fetchone()[0]
+    won = db.execute(
+        "SELECT count(*) FROM Opportunity WHERE account_id = ? AND is_won", (account_id,)
+    ).fetchone()[0]
     if won:
         raise VendorRefused(
             f"account {account_id} cannot be deleted: it has {won} opportunities Closed Won",
@@ -205,9 +224,21 @@ def _insert(db: sqlite3.Connection, spec: ObjectSpec, values: dict[str, Any]) ->
     _check_links(db, values)
     if spec.name == "Activity":
         values = {**values, "account_id": _account_behind(db, values)}
-    number = db.execute("UPDATE sequence SET last = last + 1 WHERE object = ? RETURNING last", (spec.name,)).fetchone()[0]
+    number = db.execute(
+        "UPDATE sequence SET last = last + 1 WHERE object = ? RETURNING last", (spec.name,)
+    ).fetchone()[0]
     record_id = sample.make_id(spec.name, number)
-    _insert_row(db, spec, {"id": record_id, "created_at": _now(), "modified_at": _now(), **values})
+    _insert_row(
+        db,
+        spec,
+        {
+            "id": record_id,
+            "created_at": _now(),
+            "modified_at": _now(),
+            **_DEFAULTS.get(spec.name, {}),
+            **values,
+        },
+    )
     return record_id
 
 
@@ -230,7 +261,9 @@ def _check_links(db: sqlite3.Connection, values: Mapping[str, Any]) -> None:
     """Every id that is written must be that of a record."""
     for name in ("account_id", "who_id", "related_id"):
         if linked := values.get(name):
-            spec = next((spec for spec in OBJECTS.values() if linked.startswith(spec.prefix)), OBJECTS["Account"])
+            spec = next(
+                (spec for spec in OBJECTS.values() if linked.startswith(spec.prefix)), OBJECTS["Account"]
+            )
             _row(db, spec, linked)
 
 
@@ -256,7 +289,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
-    db.create_function("fold", 1, lambda text: text.casefold() if isinstance(text, str) else text, deterministic=True)
+    db.create_function(
+        "fold", 1, lambda text: text.casefold() if isinstance(text, str) else text, deterministic=True
+    )
     db.create_function("matches", 2, _matches, deterministic=True)
     return db
 

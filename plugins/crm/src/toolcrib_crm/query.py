@@ -19,10 +19,21 @@ from enum import Enum
 from typing import Literal, TypeAlias
 
 from toolcrib.errors import VendorRefused
-
 from toolcrib_crm.schema import Field, ObjectSpec, Value, any_id, object_of
 
-__all__ = ["Compare", "Condition", "Group", "In", "Like", "Not", "Order", "Query", "Wild", "contains", "parse"]
+__all__ = [
+    "Compare",
+    "Condition",
+    "Group",
+    "In",
+    "Like",
+    "Not",
+    "Order",
+    "Query",
+    "Wild",
+    "contains",
+    "parse",
+]
 
 MAX_TEXT = 4_000
 """Characters of a query; Salesforce takes queries in a URL of at most 16 KB, and percent-encoding triples them."""
@@ -238,7 +249,9 @@ class _Parser:
         else:
             value = _literal(token)
         if value is None or not _fits(field, value):
-            raise _bad(f"{token.text!r:.80} at character {token.at} cannot stand beside {field.name}", _says(field))
+            raise _bad(
+                f"{token.text!r:.80} at character {token.at} cannot stand beside {field.name}", _says(field)
+            )
         return any_id(value) if field.type == "id" and isinstance(value, str) else value
 
     def _orders(self) -> tuple[Order, ...]:
@@ -286,7 +299,10 @@ class _Parser:
     def _stuck(self, wanted: str) -> VendorRefused:
         token = self.token
         found = f"{token.text!r:.80} at character {token.at}" if token.kind != "end" else "the end"
-        return _bad(f"the query has {found} where {wanted} should be", "SELECT fields FROM object WHERE ... ORDER BY ... LIMIT n")
+        return _bad(
+            f"the query has {found} where {wanted} should be",
+            "SELECT fields FROM object WHERE ... ORDER BY ... LIMIT n",
+        )
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -294,7 +310,10 @@ def _tokens(text: str) -> list[_Token]:
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None or match.lastgroup is None:
-            raise _bad(f"the query cannot be read at character {at}: {text[at : at + 20]!r}", "strings stand in '...'")
+            raise _bad(
+                f"the query cannot be read at character {at}: {text[at : at + 20]!r}",
+                "strings stand in '...'",
+            )
         if match.lastgroup != "space":
             tokens.append(_Token(match.lastgroup, match.group(), at))
         at = match.end()
@@ -322,7 +341,10 @@ def _unescape(escaped: str, token: _Token, wild: bool) -> str:
     if wild and escaped in ("%", "_"):
         return escaped
     if escaped.lower() not in _ESCAPED:
-        raise _bad(f"{token.text!r:.80} has the escape \\{escaped}", "escapes are \\' \\\" \\\\ \\n \\r \\t \\b \\f \\uXXXX")
+        raise _bad(
+            f"{token.text!r:.80} has the escape \\{escaped}",
+            "escapes are \\' \\\" \\\\ \\n \\r \\t \\b \\f \\uXXXX",
+        )
     return _ESCAPED[escaped.lower()]
 
 
@@ -360,9 +382,17 @@ def _fits(field: Field, value: Value) -> bool:
 
 
 def _says(field: Field) -> str:
-    shape = {"string": "'text'", "id": "'id'", "boolean": "TRUE or FALSE", "date": "YYYY-MM-DD", "datetime": "YYYY-MM-DDThh:mm:ssZ"}
+    shape = {
+        "string": "'text'",
+        "id": "'id'",
+        "boolean": "TRUE or FALSE",
+        "date": "YYYY-MM-DD",
+        "datetime": "YYYY-MM-DDThh:mm:ssZ",
+    }
     return f"{field.name} is a {field.type}; write {shape.get(field.type, 'a number')} or NULL"
 
 
 def _bad(what: str, rule: str) -> VendorRefused:
-    return VendorRefused(what, rule=rule, remedy="Correct the query and call again; describe_object lists the fields")
+    return VendorRefused(
+        what, rule=rule, remedy="Correct the query and call again; describe_object lists the fields"
+    )

@@ -14,9 +14,9 @@ from requests import Response
 from requests.adapters import HTTPAdapter
 from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceExpiredSession
+
 from toolcrib import CallContext
 from toolcrib.errors import NotSent, VendorRefused
-
 from toolcrib_crm import soql
 from toolcrib_crm._salesforce_errors import Unreadable, translate
 from toolcrib_crm._salesforce_sessions import Credentials, Sessions
@@ -190,7 +190,9 @@ def _part(answer: Any, name: str, kind: type[T]) -> T:
     return found
 
 
-def _convert_request(session_id: str, lead_id: str, account_id: str | None, deal: str | None, status: str) -> str:
+def _convert_request(
+    session_id: str, lead_id: str, account_id: str | None, deal: str | None, status: str
+) -> str:
     """A `convertLead` call of the partner API; elements in the order of its WSDL."""
     account = f"<urn:accountId>{account_id}</urn:accountId>" if account_id else ""
     name = f"<urn:opportunityName>{_xml(deal)}</urn:opportunityName>" if deal else ""
@@ -210,7 +212,9 @@ def _convert_request(session_id: str, lead_id: str, account_id: str | None, deal
 def _xml(text: str) -> str:
     """`text` inside an element; characters that XML 1.0 cannot hold at all are refused."""
     if re.search("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text):
-        raise VendorRefused(f"{text!a:.80} has characters that XML cannot hold", remedy="Leave control characters out")
+        raise VendorRefused(
+            f"{text!a:.80} has characters that XML cannot hold", remedy="Leave control characters out"
+        )
     return escape(text)
 
 
@@ -221,7 +225,9 @@ def _conversion(answer: Response, lead_id: str) -> Conversion:
         if words is None:
             raise Unreadable("it is no answer to convertLead")
         code = _element(text, "faultcode") or _element(text, "statusCode") or ""
-        raise VendorRefused(f"Salesforce refused ({answer.status_code} {code.removeprefix('sf:')}): {unescape(words)}")
+        raise VendorRefused(
+            f"Salesforce refused ({answer.status_code} {code.removeprefix('sf:')}): {unescape(words)}"
+        )
     account, contact = _element(text, "accountId"), _element(text, "contactId")
     if not account or not contact:
         raise Unreadable("it names no account and contact")

@@ -12,11 +12,21 @@ from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo as ModelField
-from toolcrib.errors import VendorRefused
 
+from toolcrib.errors import VendorRefused
 from toolcrib_crm.models import Account, Activity, Column, Contact, Lead, ObjectType, Opportunity, Record
 
-__all__ = ["OBJECTS", "Field", "FieldType", "ObjectSpec", "Value", "any_id", "check_id", "id_suffix", "object_of"]
+__all__ = [
+    "OBJECTS",
+    "Field",
+    "FieldType",
+    "ObjectSpec",
+    "Value",
+    "any_id",
+    "check_id",
+    "id_suffix",
+    "object_of",
+]
 
 FieldType: TypeAlias = Literal["id", "string", "integer", "number", "boolean", "date", "datetime"]
 Value: TypeAlias = str | int | float | bool | date | datetime | None
@@ -52,14 +62,19 @@ class Field:
 
     def accept(self, value: Any, owner: str) -> Value:
         """`value` as this field holds it, or `VendorRefused` with what it holds."""
-        python = next(kind for kind, name in _TYPES.items() if name == ("string" if self.type == "id" else self.type))
+        python = next(
+            kind for kind, name in _TYPES.items() if name == ("string" if self.type == "id" else self.type)
+        )
         try:
             checked: Value = _adapter(python).validate_python(value, strict=python in (str, bool))
         except ValidationError:
-            raise _refused(f"{owner}.{self.name} cannot be {value!r:.80}", f"it holds a {self.type}") from None
+            raise _refused(
+                f"{owner}.{self.name} cannot be {value!r:.80}", f"it holds a {self.type}"
+            ) from None
         if isinstance(checked, str) and 0 < self.column.limit < len(checked):
             raise _refused(
-                f"{owner}.{self.name} got {len(checked):,} characters", f"it holds at most {self.column.limit:,}"
+                f"{owner}.{self.name} got {len(checked):,} characters",
+                f"it holds at most {self.column.limit:,}",
             )
         return checked
 
@@ -107,7 +122,10 @@ class ObjectSpec:
         for given, value in values.items():
             field = self.field(given)
             if field.name not in names:
-                raise _refused(f"{self.name}.{field.name} may not {what}", f"allowed are {', '.join(sorted(names)) or 'none'}")
+                raise _refused(
+                    f"{self.name}.{field.name} may not {what}",
+                    f"allowed are {', '.join(sorted(names)) or 'none'}",
+                )
             checked[field.name] = None if value is None else field.accept(value, self.name)
         return checked
 
@@ -124,7 +142,8 @@ def check_id(spec: ObjectSpec, record_id: str) -> str:
     """`record_id` in its 18-character form if it can be the id of a `spec` record, else `VendorRefused`."""
     if not record_id.startswith(spec.prefix):
         raise _refused(
-            f"{record_id!r:.80} is not the id of a record of {spec.name}", f"such ids begin with {spec.prefix}"
+            f"{record_id!r:.80} is not the id of a record of {spec.name}",
+            f"such ids begin with {spec.prefix}",
         )
     return any_id(record_id)
 
@@ -141,11 +160,15 @@ def id_suffix(short: str) -> str:
     one per five characters, whose bits say which of the five are capitals)."""
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
     blocks = (short[start : start + 5] for start in (0, 5, 10))
-    return "".join(letters[sum(c.isascii() and c.isupper() and 1 << i for i, c in enumerate(b))] for b in blocks)
+    return "".join(
+        letters[sum(c.isascii() and c.isupper() and 1 << i for i, c in enumerate(b))] for b in blocks
+    )
 
 
 def _refused(what: str, rule: str) -> VendorRefused:
-    return VendorRefused(what, rule=rule, remedy="Correct this and call again; describe_object lists the fields")
+    return VendorRefused(
+        what, rule=rule, remedy="Correct this and call again; describe_object lists the fields"
+    )
 
 
 @cache

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from toolcrib.errors import ConfigError, VendorRefused
-
 from toolcrib_crm.models import ObjectType
 from toolcrib_crm.schema import OBJECTS
 
@@ -41,9 +41,19 @@ class CRMSettings:
 
     def __post_init__(self) -> None:
         if not 1 <= self.row_cap <= 2000:
-            raise ConfigError(f"row_cap = {self.row_cap}", rule="the row cap is 1 to 2000 rows", remedy="Set one in range")
+            raise ConfigError(
+                f"row_cap = {self.row_cap}", rule="the row cap is 1 to 2000 rows", remedy="Set one in range"
+            )
         if self.timeout <= 0:
             raise ConfigError(f"timeout = {self.timeout}", rule="a timeout is more than 0 seconds")
+        if not re.fullmatch(r"[A-Za-z0-9.-]+", self.domain):
+            raise ConfigError(
+                f"domain = {self.domain!r}",
+                rule="the domain is what stands before .salesforce.com in the login address",
+                remedy='Set domain to "login", "test" or the My Domain name, e.g. domain = "acme.my"',
+            )
+        if not re.fullmatch(r"\d{2}\.0", self.api_version):
+            raise ConfigError(f"api_version = {self.api_version!r}", rule='versions look like "59.0"')
         if self.login == "client_credentials" and self.domain in ("login", "test"):
             raise ConfigError(
                 f'domain = "{self.domain}"',
@@ -59,7 +69,9 @@ class CRMSettings:
         try:
             found = OBJECTS[name].field(given).name
         except VendorRefused as refused:
-            raise ConfigError(refused.what, rule=refused.rule, remedy="Correct [packs.crm.updatable]") from None
+            raise ConfigError(
+                refused.what, rule=refused.rule, remedy="Correct [packs.crm.updatable]"
+            ) from None
         if found != given or given not in allowed:
             raise ConfigError(
                 f"updatable.{name} names {given!r}",

@@ -13,7 +13,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from toolcrib.errors import VendorRefused
-
 from toolcrib_crm.query import Compare, Condition, Group, In, Like, Not, Order, Query, Wild
 from toolcrib_crm.schema import Field, Value
 
@@ -51,7 +50,9 @@ def quote(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise VendorRefused(f"{text!a:.80} is not Unicode text", rule="half of a surrogate pair is no character") from None
+        raise VendorRefused(
+            f"{text!a:.80} is not Unicode text", rule="half of a surrogate pair is no character"
+        ) from None
     return f"'{_CONTROL.sub(_escape, text)}'"
 
 

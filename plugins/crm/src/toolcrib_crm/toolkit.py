@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import Field
-from toolcrib import CallContext, Preview, Target, Toolkit, tool
+from pydantic import Field, ValidationError
 
+from toolcrib import CallContext, Preview, Target, Toolkit, tool
+from toolcrib.errors import ToolError
 from toolcrib_crm.backend import Backend, Row, unknown
 from toolcrib_crm.models import (
     Account,
@@ -327,10 +328,21 @@ class CRM(Toolkit):
             body: What was said or written.
             on: The day on which it took place; today (UTC) if left out.
         """
-        link = {"who_id" if about_id.startswith((_CONTACT.prefix, _LEAD.prefix)) else "related_id": _party(about_id)}
+        link = {
+            "who_id" if about_id.startswith((_CONTACT.prefix, _LEAD.prefix)) else "related_id": _party(
+                about_id
+            )
+        }
         day = on or datetime.now(UTC).date()
         return await self._create(
-            _ACTIVITY, ctx, kind=kind, subject=subject, body=body, activity_date=day, status="Completed", **link
+            _ACTIVITY,
+            ctx,
+            kind=kind,
+            subject=subject,
+            body=body,
+            activity_date=day,
+            status="Completed",
+            **link,
         )
 
     @tool(effect="destructive", preview=_OF_LEAD)
@@ -378,7 +390,7 @@ class CRM(Toolkit):
         order = (Order(spec.field(by.lstrip("-")), by.startswith("-"), nulls_last=True),)
         condition = Group("AND", tuple(where)) if where else None
         rows = await self._fetch(spec, tuple(spec.fields.values()), condition, order, cap + 1, ctx)
-        return Page(tuple(model.model_validate(row) for row in rows[:cap]), len(rows) > cap)
+        return Page(tuple(_read(model, row) for row in rows[:cap]), len(rows) > cap)
 
     async def _get(self, spec: ObjectSpec, record_id: str, ctx: CallContext) -> Record:
         record_id = check_id(spec, record_id)
@@ -386,7 +398,7 @@ class CRM(Toolkit):
         rows = await self._fetch(spec, tuple(spec.fields.values()), where, (), 1, ctx)
         if not rows:
             raise unknown(spec, record_id)
-        return spec.model.model_validate(rows[0])
+        return _read(spec.model, rows[0])
 
     async def _fetch(
         self,
@@ -401,6 +413,18 @@ class CRM(Toolkit):
 
     async def _create(self, spec: ObjectSpec, ctx: CallContext, **values: Any) -> Created:
         return Created(spec.name, await self._backend.create(spec, spec.creatable(values), ctx))
+
+
+def _read(model: type[R], row: Row) -> R:
+    """The row as its model; a CRM that leaves out what it must have, or has something else there, is told."""
+    try:
+        return model.model_validate(row)
+    except ValidationError as error:
+        names = ", ".join(str(part["loc"][0]) for part in error.errors(include_input=False))
+        raise ToolError(
+            f"the CRM holds a {model.__name__} that cannot be read: {names}",
+            remedy="Ask for its fields with run_query, and have the record mended",
+        ) from None
 
 
 def _equal(spec: ObjectSpec, **values: Any) -> list[Condition]:

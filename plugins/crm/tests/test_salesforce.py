@@ -1,0 +1,488 @@
+"""What is particular to Salesforce: logins, sessions, pages, and whether a write that failed may have happened."""
+
+import asyncio
+import json
+import threading
+import time
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from toolcrib.errors import NotSent, Temporary, ToolError, VendorRefused
+from toolcrib.testing import Reply
+from toolcrib_crm import CRM, CRMSettings
+from toolcrib_crm._salesforce_errors import seconds
+from toolcrib_crm.salesforce import SalesforceBackend
+from toolcrib_crm.sample import DEMO
+from toolcrib_crm.testing import ConnectedApp
+
+APP = {"consumer_key": "3MVG9key", "consumer_secret": "SECRETSECRET"}
+PASSWORD = {"username": "alice@acme.example", "password": "pass<&>word", "security_token": "tok&en42"}
+
+
+@pytest.fixture(scope="session")
+def keys():
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return pem.decode(), public.decode()
+
+
+def org(fake, **settings):
+    return CRM(SalesforceBackend(CRMSettings(backend="salesforce", **settings), adapter=fake.adapter()))
+
+
+# --- logging in -------------------------------------------------------------------------------------------------
+
+
+async def test_password_and_token(fake, ctx):
+    assert (await org(fake).search_accounts("ozzelbruck rotors", ctx=ctx)).records
+    assert fake.logins.count == 1
+
+
+async def test_password_alone_where_the_network_is_trusted(fake, make_ctx):
+    fake.add_user("bob@acme.example", 'p"w')
+    ctx = make_ctx(secret={"username": "bob@acme.example", "password": 'p"w'})
+    assert (await org(fake).search_accounts(limit=1, ctx=ctx)).records
+
+
+async def test_signed_jwt(fake, make_ctx, keys):
+    private, public = keys
+    fake.add_app(ConnectedApp(**APP, public_key=public, approved=frozenset({"bot@acme.example"})))
+    secret = {"username": "bot@acme.example", "consumer_key": APP["consumer_key"], "private_key": private}
+    assert (await org(fake, login="jwt").search_accounts(limit=1, ctx=make_ctx(secret=secret))).records
+    assert list(fake.logins.sessions.values()) == ["bot@acme.example"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"consumer_key": "other"}, "client identifier invalid"),
+        ({"username": "stranger@acme.example"}, "hasn't approved"),
+        ({"private_key": "another"}, "invalid assertion"),
+        ({"private_key": "no key at all"}, "login failed"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+async def test_a_jwt_that_is_not_right_is_refused(fake, make_ctx, keys, change, words):
+    private, public = keys
+    fake.add_app(ConnectedApp(**APP, public_key=public, approved=frozenset({"bot@acme.example"})))
+    if change.get("private_key") == "another":
+        other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        change = {
+            "private_key": other.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            ).decode()
+        }
+    secret = {
+        "username": "bot@acme.example",
+        "consumer_key": APP["consumer_key"],
+        "private_key": private,
+        **change,
+    }
+    with pytest.raises(ToolError, match=words) as refused:
+        await org(fake, login="jwt").search_accounts(ctx=make_ctx(secret=secret))
+    assert refused.value.happened is False
+    assert secret["private_key"] not in str(refused.value)
+    assert fake.logins.count == 0
+
+
+async def test_client_credentials_at_the_orgs_own_domain(fake, make_ctx):
+    fake.add_app(ConnectedApp(**APP))
+    crm = org(fake, login="client_credentials", domain="acme.my")
+    assert (await crm.search_accounts(limit=1, ctx=make_ctx(secret=APP))).records
+    with pytest.raises(VendorRefused, match="invalid client credentials") as refused:
+        await crm.search_accounts(ctx=make_ctx(secret={**APP, "consumer_secret": "WRONGWRONG"}))
+    assert "WRONGWRONG" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"password": "nopenope"}, {"security_token": "stale"}, {"username": "x@y.example"}]
+)
+async def test_a_wrong_login_is_refused_and_says_nothing_secret(fake, make_ctx, wrong):
+    secret = {**PASSWORD, **wrong}
+    with pytest.raises(VendorRefused, match="refused the login .INVALID_LOGIN") as refused:
+        await org(fake).create_lead("x", "y", ctx=make_ctx(secret=secret))
+    for value in (secret["password"], secret["security_token"]):
+        assert value not in f"{refused.value!s}{refused.value!r}"
+    assert fake.changes == []
+
+
+@pytest.mark.parametrize(
+    ("secret", "words"),
+    [
+        ("hunter2-not-json", "no JSON object"),
+        ('["hunter2"]', "no JSON object"),
+        ('{"username": 7, "password": "hunter2"}', "no JSON object"),
+        ('{"username": "u"}', "lacks password"),
+        ('{"username": "u", "password": "hunter2", "passwrd": "hunter2"}', "unknown keys passwrd"),
+    ],
+)
+async def test_a_secret_of_the_wrong_shape_is_told_without_its_value(fake, make_ctx, secret, words):
+    with pytest.raises(VendorRefused, match=words) as refused:
+        await org(fake).search_accounts(ctx=make_ctx(secret=secret))
+    assert "hunter2" not in str(refused.value)
+    assert "login = 'password' takes a JSON object with username, password, security_token" in str(
+        refused.value
+    )
+    assert fake.requests == []
+
+
+async def test_a_login_that_cannot_be_had_now_was_not_sent(fake, ctx):
+    for fault in (
+        {"status": 503},
+        {"status": 500, "body": "<html>oops</html>"},
+        {"status": 429, "headers": {"retry-after": "9"}},
+    ):
+        fake.fail(**fault)
+        with pytest.raises(NotSent) as failed:
+            await org(fake).create_lead("x", "y", ctx=ctx)
+        assert failed.value.retry_after == (9.0 if fault["status"] == 429 else None)
+    assert fake.changes == []
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------
+
+
+async def test_one_session_serves_many_calls(fake, ctx):
+    crm = org(fake)
+    for _ in range(3):
+        await crm.search_accounts(limit=1, ctx=ctx)
+    assert fake.logins.count == 1
+
+
+async def test_threads_that_come_together_log_in_once(fake, ctx):
+    crm = org(fake)
+    await asyncio.gather(*(crm.search_accounts(limit=1, ctx=ctx) for _ in range(10)))
+    assert fake.logins.count == 1
+
+
+async def test_sessions_are_not_shared_over_users_tenants_or_versions_of_the_secret(fake, make_ctx):
+    crm = org(fake)
+    fake.add_user("bob@acme.example", "other", "t")
+    bobs = {"username": "bob@acme.example", "password": "other", "security_token": "t"}
+    contexts = [
+        make_ctx(user="alice"),
+        make_ctx(user="bob"),
+        make_ctx(user=None),
+        make_ctx(user="alice", tenant="other"),
+        make_ctx(user="alice", secret=bobs, version=2),
+    ]
+    for ctx in contexts * 2:
+        await crm.search_accounts(limit=1, ctx=ctx)
+    assert fake.logins.count == len(contexts)
+    used = [request.bearer for request in fake.requests if request.path.startswith("/services/data")]
+    assert len(set(used)) == len(contexts)
+    assert used[:5] == used[5:]
+
+
+async def test_an_expired_session_is_renewed_once_and_the_write_done_once(fake, ctx):
+    crm = org(fake)
+    await crm.search_accounts(limit=1, ctx=ctx)
+    fake.expire_sessions()
+    made = await crm.create_lead("Once", "Only", ctx=ctx)
+    assert fake.logins.count == 2
+    assert fake.changes == [("create", made.id)]
+
+
+async def test_threads_that_meet_an_expired_session_renew_it_once(fake, ctx):
+    crm = org(fake)
+    await crm.search_accounts(limit=1, ctx=ctx)
+    fake.expire_sessions()
+    await asyncio.gather(*(crm.search_accounts(limit=1, ctx=ctx) for _ in range(8)))
+    assert fake.logins.count == 2
+
+
+async def test_a_conversion_renews_its_session_too(fake, ctx):
+    crm = org(fake)
+    await crm.search_accounts(limit=1, ctx=ctx)
+    fake.expire_sessions()
+    await crm.convert_lead(DEMO.lead_id, ctx=ctx)
+    assert (fake.logins.count, fake.changes) == (2, [("convert", DEMO.lead_id)])
+
+
+async def test_a_session_that_stays_refused_is_not_asked_for_again_and_again(fake, ctx, monkeypatch):
+    monkeypatch.setattr(
+        type(fake.logins),
+        "open",
+        lambda logins, user: setattr(logins, "count", logins.count + 1) or "stillborn",
+    )
+    with pytest.raises(VendorRefused, match="INVALID_SESSION_ID"):
+        await org(fake).create_lead("x", "y", ctx=ctx)
+    assert fake.logins.count == 2
+
+
+async def test_a_session_that_ends_in_mid_page_starts_the_query_anew(fake, ctx):
+    fake.page_size = 10
+    crm, done = org(fake), fake._query_more
+    await crm.search_accounts(limit=1, ctx=ctx)
+    lost = iter([True])
+
+    def expire_first(request):
+        from toolcrib_crm.testing._store import Refusal
+
+        if next(lost, False):
+            fake.expire_sessions()
+            raise Refusal(401, "INVALID_SESSION_ID", "Session expired or invalid")
+        return done(request)
+
+    fake._routes.insert(0, ("GET", fake._routes[5][1], lambda request: fake._guarded(request, expire_first)))
+    page = await crm.search_accounts(limit=25, ctx=ctx)
+    assert len({account.id for account in page.records}) == 25
+    assert fake.logins.count == 2
+
+
+# --- pages ------------------------------------------------------------------------------------------------------
+
+
+async def test_pages_are_followed_up_to_the_cap_and_no_further(fake, ctx):
+    fake.page_size = 10
+    page = await org(fake).search_accounts(limit=35, ctx=ctx)
+    assert (len(page.records), page.more) == (35, True)
+    assert len({account.id for account in page.records}) == 35
+    pages = [request for request in fake.requests if "/query/" in request.path]
+    assert len(pages) == 4
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "@evil.example/services/data/v59.0/query/01g-10",
+        "https://evil.example/",
+        "/services/data/v59.0/query/../../x",
+        ":1@e/",
+    ],
+)
+async def test_a_next_page_elsewhere_is_not_followed(fake, ctx, url):
+    crm = org(fake)
+    await crm.search_accounts(limit=1, ctx=ctx)
+    seen = len(fake.requests)
+    fake.answer(Reply.json({"done": False, "records": [], "nextRecordsUrl": url}))
+    with pytest.raises(ToolError, match="cannot be read"):
+        await crm.search_accounts(ctx=ctx)
+    assert len(fake.requests) == seen + 1
+
+
+# --- what failed, and whether it happened -----------------------------------------------------------------------
+
+
+async def logged_in(fake, ctx):
+    crm = org(fake)
+    await crm.search_accounts(limit=1, ctx=ctx)
+    return crm
+
+
+LIMIT = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
+LOCKED = [{"errorCode": "UNABLE_TO_LOCK_ROW", "message": "unable to obtain exclusive access"}]
+DOWN = [{"errorCode": "SERVER_UNAVAILABLE", "message": "We are down for maintenance"}]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "error", "happened", "retry_after"),
+    [
+        (429, LIMIT, {"Retry-After": "17"}, NotSent, False, 17.0),
+        (403, LIMIT, {}, NotSent, False, None),
+        (503, LIMIT, {"Retry-After": "5"}, NotSent, False, 5.0),
+        (400, LOCKED, {}, NotSent, False, None),
+        (503, DOWN, {"Retry-After": "30"}, Temporary, None, 30.0),
+        (503, "<html>busy</html>", {}, Temporary, None, None),
+        (500, [{"errorCode": "UNKNOWN_EXCEPTION", "message": "An unexpected error occurred."}], {}, Temporary, None, None),
+        (502, "<html>bad gateway</html>", {}, Temporary, None, None),
+        (400, [{"errorCode": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "message": "No Mondays"}], {}, VendorRefused, False, None),
+        (403, [{"errorCode": "INSUFFICIENT_ACCESS", "message": "insufficient access rights"}], {}, VendorRefused, False, None),
+        (404, "", {}, VendorRefused, False, None),
+        (302, "", {"Location": "https://evil.example/"}, VendorRefused, False, None),
+    ],
+)  # fmt: skip
+async def test_what_the_vendor_says_is_what_the_executor_learns(
+    fake, ctx, status, body, headers, error, happened, retry_after
+):
+    crm = await logged_in(fake, ctx)
+    fake.fail(status, body, headers)
+    with pytest.raises(ToolError) as failed:
+        await crm.create_lead("x", "y", ctx=ctx)
+    assert type(failed.value) is error
+    assert (failed.value.happened, failed.value.retry_after) == (happened, retry_after)
+    assert failed.value.temporary == (error is not VendorRefused)
+    if isinstance(body, list):
+        assert body[0]["message"] in str(failed.value)
+
+
+def test_retry_after_is_seconds_or_a_date():
+    assert seconds("12") == 12.0
+    assert seconds(None) is None
+    assert seconds("soon") is None
+    assert seconds("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
+    assert seconds("Wed, 21 Oct 2099 07:28:00 GMT") > 1e9
+
+
+async def test_a_connection_that_never_was_means_not_sent(fake, ctx):
+    crm = await logged_in(fake, ctx)
+    fake.stop()
+    with pytest.raises(NotSent, match="could not be reached"):
+        await crm.create_lead("x", "y", ctx=ctx)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda crm, ctx: crm.create_lead("Cut", "Off", ctx=ctx),
+        lambda crm, ctx: crm.update_record("Lead", DEMO.lead_id, {"rating": "Cold"}, ctx=ctx),
+        lambda crm, ctx: crm.set_opportunity_stage(DEMO.open_opportunity_id, "Closed Lost", ctx=ctx),
+        lambda crm, ctx: crm.log_activity(DEMO.lead_id, "Call", "x", ctx=ctx),
+        lambda crm, ctx: crm.convert_lead(DEMO.lead_id, ctx=ctx),
+        lambda crm, ctx: crm.delete_record("Lead", DEMO.lead_id, ctx=ctx),
+    ],
+    ids=["create", "update", "stage", "log", "convert", "delete"],
+)
+async def test_a_connection_cut_after_the_write_leaves_it_open_and_writes_once(fake, ctx, write):
+    crm = await logged_in(fake, ctx)
+    fake.vanish()
+    with pytest.raises(Temporary) as failed:
+        await write(crm, ctx)
+    assert failed.value.happened is None
+    assert len(fake.changes) == 1
+
+
+async def test_an_answer_that_breaks_off_leaves_the_write_open(fake, ctx):
+    crm = await logged_in(fake, ctx)
+    fake.cut(after=5)
+    with pytest.raises(Temporary) as failed:
+        await crm.create_lead("x", "y", ctx=ctx)
+    assert failed.value.happened is None
+    assert len(fake.changes) == 1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(200, b"<html>Login</html>", {"content-type": "text/html"}),
+        Reply(200, b'{"records": "many"}', {"content-type": "application/json"}),
+        Reply(200, b'{"records": [1], "done": true}', {"content-type": "application/json"}),
+        Reply(200, b'{"records": [{"Id": 1}], "done": true}', {"content-type": "application/json"}),
+        Reply(200, b"[]", {"content-type": "application/json"}),
+        Reply(200, b"", {"content-type": "application/json"}),
+        Reply(204),
+    ],
+)
+async def test_an_answer_that_is_none_is_told(fake, ctx, reply):
+    crm = await logged_in(fake, ctx)
+    fake.answer(reply)
+    with pytest.raises(ToolError):
+        await crm.search_accounts(ctx=ctx)
+    fake.answer(reply)
+    with pytest.raises(ToolError) as failed:
+        await crm.create_lead("x", "y", ctx=ctx)
+    assert failed.value.happened is None
+    fake.answer(reply)
+    with pytest.raises(ToolError) as failed:
+        await crm.convert_lead(DEMO.lead_id, ctx=ctx)
+    assert failed.value.happened is None
+
+
+async def test_a_record_of_the_wrong_shape_is_told(fake, ctx):
+    crm = await logged_in(fake, ctx)
+    fake.store._records["Account"][DEMO.account_id]["Name"] = None
+    with pytest.raises(ToolError, match="Account that cannot be read: name"):
+        await crm.get_record("Account", DEMO.account_id, ctx=ctx)
+
+
+async def test_an_answer_that_comes_too_late_leaves_the_write_open(fake, make_ctx):
+    crm = await logged_in(fake, make_ctx())
+    with fake.holding(), pytest.raises(Temporary, match="did not arrive") as failed:
+        await crm.create_lead("x", "y", ctx=make_ctx(seconds=0.05))
+    assert failed.value.happened is None
+
+
+async def test_no_request_is_sent_when_the_time_is_up(fake, make_ctx):
+    crm = await logged_in(fake, make_ctx())
+    seen = len(fake.requests)
+    with pytest.raises(NotSent, match="time was up"):
+        await crm.create_lead("x", "y", ctx=make_ctx(seconds=-1))
+    assert len(fake.requests) == seen
+
+
+async def test_no_token_is_ever_in_a_message(fake, ctx):
+    """Even where the vendor throws it back."""
+    crm = await logged_in(fake, ctx)
+    token = next(iter(fake.logins.sessions))
+    fake.fail(400, [{"errorCode": "X", "message": f"bad header Bearer {token} of {PASSWORD['password']}"}])
+    with pytest.raises(VendorRefused, match=r"\*\*\*") as refused:
+        await crm.create_lead("x", "y", ctx=ctx)
+    seen: BaseException | None = refused.value
+    while seen is not None:
+        assert token not in f"{seen!r}{seen}"
+        assert PASSWORD["password"] not in f"{seen!r}{seen}"
+        seen = seen.__cause__
+    assert refused.value.__suppress_context__
+
+
+async def test_the_vendors_picklists_are_the_orgs_own(fake, ctx, monkeypatch):
+    from toolcrib_crm.testing import _schema
+
+    monkeypatch.setitem(_schema.PICKLISTS, ("Opportunity", "StageName"), ("Ours", "Closed Won"))
+    info = await org(fake).describe_object("Opportunity", ctx=ctx)
+    assert next(field.values for field in info.fields if field.name == "stage") == ("Ours", "Closed Won")
+
+
+async def test_requests_carry_what_salesforce_wants(fake, ctx):
+    crm = await logged_in(fake, ctx)
+    await crm.create_lead("Ünïcode 😀", "y", ctx=ctx)
+    request = fake.requests[-1]
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["host"] == "acme.my.salesforce.com"
+    assert json.loads(request.body)["LastName"] == "Ünïcode 😀"
+    assert request.path == "/services/data/v59.0/sobjects/Lead"
+
+
+async def test_the_version_is_a_setting(fake, ctx):
+    await org(fake, api_version="61.0").search_accounts(limit=1, ctx=ctx)
+    assert "/services/data/v61.0/query/" in [request.path for request in fake.requests]
+
+
+async def test_a_name_that_xml_cannot_hold_is_refused(fake, ctx):
+    crm = await logged_in(fake, ctx)
+    with pytest.raises(VendorRefused, match="XML cannot hold"):
+        await crm.convert_lead(DEMO.lead_id, opportunity_name="a\0b", ctx=ctx)
+    assert fake.changes == []
+
+
+async def test_the_loop_runs_on_while_salesforce_thinks(fake, ctx):
+    crm = await logged_in(fake, ctx)
+    with fake.holding() as gate:
+        waiting = asyncio.create_task(crm.search_accounts(limit=1, ctx=ctx))
+        await asyncio.to_thread(gate.arrived.wait)
+        assert not waiting.done()
+        gate.release()
+        assert len((await waiting).records) == 1
+
+
+def test_the_assertion_of_the_client_library_is_short_lived(fake, keys):
+    """The fake refuses a JWT that lives longer than Salesforce allows."""
+    private, public = keys
+    fake.add_app(ConnectedApp(**APP, public_key=public, approved=frozenset({"b"})))
+    claims = {
+        "iss": APP["consumer_key"],
+        "sub": "b",
+        "aud": "https://login.salesforce.com",
+        "exp": int(time.time()) + 4000,
+    }
+    form = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "assertion": jwt.encode(claims, private, algorithm="RS256"),
+    }
+    answer = fake.session().post("https://login.salesforce.com/services/oauth2/token", form)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+
+
+async def test_closing_ends_the_sessions(fake, ctx):
+    crm = await logged_in(fake, ctx)
+    await crm.close()
+    await crm.search_accounts(limit=1, ctx=ctx)
+    assert fake.logins.count == 2
+    assert threading.active_count() < 100
