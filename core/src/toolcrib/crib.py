@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from toolcrib._nearest import did_you_mean
 from toolcrib.calls import ToolCall, ToolResult
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from toolcrib.state import State
 
 __all__ = ["Crib", "ToolSource"]
+
+T = TypeVar("T")
 
 
 class ToolSource(Protocol):
@@ -162,13 +165,16 @@ class Crib:
         )
 
     def execute_sync(self, call: ToolCall) -> ToolResult:
-        """Like `execute`, for callers without an event loop; the work is done on a loop in a thread of the
-        crib's.
+        """Like `execute`, for callers without an event loop."""
+        return self.run_sync(self.execute(call))
+
+    def run_sync(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of a coroutine, for callers without an event loop, or whose loop must not be waited for;
+        the work is done on a loop in a thread of the crib's.
         """
         with self._opening:
             self._background = self._background or _Background()
-        result: ToolResult = self._background.run(self.execute(call))
-        return result
+        return self._background.run(work)
 
     async def resume(self, approval: str, *, watch: Watch | None = None) -> ToolResult:
         """Run a parked call whose approval has been answered; it is the same call, so it runs at most once.
@@ -368,8 +374,12 @@ class _Background:
         self._thread = threading.Thread(target=self._loop.run_forever, name="toolcrib-loop", daemon=True)
         self._thread.start()
 
-    def run(self, work: Any) -> Any:
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of a coroutine; an interrupt of the caller cancels it."""
+        if threading.current_thread() is self._thread:
+            # An async tool that calls a tool and blocks: to wait for this very thread would be for ever.
+            with ThreadPoolExecutor(1) as pool:
+                return pool.submit(asyncio.run, work).result()
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
