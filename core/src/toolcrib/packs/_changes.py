@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import orjson
-
 from toolcrib.effects import EFFECTS
 from toolcrib.packs._lock import LockedPack, LockedTool
 
@@ -40,6 +38,8 @@ class Change:
 
 def locked_tool(tool: Tool) -> LockedTool:
     """What the lock keeps of a tool."""
+    import orjson
+
     schema = hashlib.sha256(orjson.dumps(tool.schema, option=orjson.OPT_SORT_KEYS)).hexdigest()
     return LockedTool(tool.effect, tool.description, schema, tool.fingerprint)
 

@@ -6,7 +6,6 @@ TOML, sorted, one line per fact, descriptions in full: a change of the lock is r
 from __future__ import annotations
 
 import os
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -68,6 +67,8 @@ class Lock:
 
     def write(self, file: Path) -> None:
         """Replace `file` whole, durably; raises OSError and then leaves the old file as it was."""
+        import tempfile
+
         handle, name = tempfile.mkstemp(dir=file.parent, prefix=file.name)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:

@@ -19,7 +19,7 @@ __all__ = ["parse"]
 T = TypeVar("T")
 
 
-def parse(cls: type[T], settings: Mapping[str, Any], place: str) -> T:
+def parse(cls: type[T], settings: object, place: str) -> T:
     """`settings` as an instance of dataclass `cls`; `place` names the table in errors, e.g. `[packs.crm]`.
 
     Types are checked strictly, as JSON would be: `"80"` is no number, but text may become a Path or an Enum.
@@ -28,6 +28,8 @@ def parse(cls: type[T], settings: Mapping[str, Any], place: str) -> T:
     """
     from pydantic import ValidationError
 
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"{place} is not a table", rule=_keys(cls), remedy=f"Write {place}")
     _refuse_unknown(cls, settings, place)
     try:
         # Through JSON: pydantic's strict mode for Python objects would refuse a str where a Path is meant.
