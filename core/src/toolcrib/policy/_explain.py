@@ -1,0 +1,97 @@
+"""Why a call is decided as it is, and what would allow it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from toolcrib.decisions import Decision, Row
+from toolcrib.policy._candidates import PlanCandidates
+from toolcrib.policy._evaluate import Raised, evaluate
+from toolcrib.policy._facts import OPEN, Facts, Governed
+from toolcrib.policy._index import Rule
+from toolcrib.policy._namespace import Namespace, context
+from toolcrib.policy._plan import Plan
+from toolcrib.policy._policy import Policy
+from toolcrib.principal import Principal
+
+__all__ = ["Explanation", "Outcome", "RowResult", "explain"]
+
+Outcome: TypeAlias = Literal["matches", "condition is false", "condition raises", "waits for the preview"]
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """One row that sub, dom, obj and act select, and what its condition says; `why` is filled where it
+    raises.
+    """
+
+    row: Row
+    outcome: Outcome
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`roles` by subject; `considered` are the rows that could have mattered, in the order of the file.
+
+    `remedies` say, for a deny, which row to add, remove or narrow. `considered` is empty for a custom model.
+    """
+
+    decision: Decision
+    roles: Mapping[str, tuple[str, ...]]
+    considered: Sequence[RowResult]
+    remedies: Sequence[str]
+
+
+def explain(policy: Policy, principal: Principal, tool: Governed, facts: Facts) -> Explanation:
+    """Decide one call and say why."""
+    candidates = policy.candidates(principal, tool)
+    decision = policy.decide(candidates, facts)
+    roles = {subject: policy.roles(subject, principal.tenant) for subject in principal.subjects}
+    if not isinstance(candidates, PlanCandidates):
+        return Explanation(decision, roles, (), ())
+    plan = candidates.plan
+    results = _considered(plan, principal, tool, facts)
+    if decision.verdict != "deny" or decision.is_open:
+        return Explanation(decision, roles, results, ())
+    return Explanation(decision, roles, results, _remedies(plan, results))
+
+
+def _considered(plan: Plan, principal: Principal, tool: Governed, facts: Facts) -> list[RowResult]:
+    p_rules = [rule for side in plan.sides for rule in (*side.denies, *side.allows)]
+    rules = {rule.row: rule for rule in (*p_rules, *plan.reviews)}
+    roots = frozenset[str]().union(*(rule.condition.roots for rule in rules.values() if rule.condition))
+    ctx = context(principal, tool, facts, {}, roots)
+    results = [_result(rule, ctx, is_open=facts.before is OPEN) for rule in rules.values()]
+    results += [RowResult(rule.row, "matches") for rule in plan.quotas]
+    return sorted(results, key=lambda result: result.row.line)
+
+
+def _result(rule: Rule, ctx: Namespace, *, is_open: bool) -> RowResult:
+    if rule.condition is None:
+        return RowResult(rule.row, "matches")
+    if is_open and "before" in rule.condition.roots:
+        return RowResult(rule.row, "waits for the preview")
+    try:
+        return RowResult(rule.row, "matches" if evaluate(rule.condition, ctx) else "condition is false")
+    except Raised as raised:
+        return RowResult(rule.row, "condition raises", str(raised))
+
+
+def _remedies(plan: Plan, results: Sequence[RowResult]) -> list[str]:
+    """The fewest changes that would allow the call."""
+    outcome = {result.row: result for result in results}
+    remedies = []
+    for side in plan.sides:
+        if not any(outcome[rule.row].outcome == "matches" for rule in side.allows):
+            call = plan.call
+            remedies.append(f"add: p, {side.subject}, {call.tenant}, {call.tool}, {call.effect}, True, allow")
+    for result in results:
+        denies = result.row.kind == "p" and result.row.values[-1] == "deny"
+        if denies and result.outcome == "matches":
+            remedies.append(f"remove or narrow: {result.row}")
+        if result.outcome == "condition raises":
+            remedies.append(f"mend the condition ({result.why}): {result.row}")
+    return remedies

@@ -1,0 +1,70 @@
+"""What a decision is about, beyond the policy itself."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from toolcrib.effects import Effect
+
+__all__ = ["NO_PREVIEW", "OPEN", "Facts", "Governed"]
+
+
+class _Marker(enum.Enum):
+    OPEN = "open"
+
+
+OPEN: Final = _Marker.OPEN
+"""`Facts.before`: not looked up yet, so rows that read it stay open."""
+
+NO_PREVIEW: Final = None
+"""`Facts.before`: this tool has no preview, so `before` is absent; reading it raises, `has` is False."""
+
+
+class Governed(Protocol):
+    """What policy reads of a tool; `toolcrib.tools.Tool` is one."""
+
+    @property
+    def name(self) -> str:
+        """Canonical: `pack.tool`."""
+
+    @property
+    def effect(self) -> Effect:
+        """What the tool does to the world: `r.act`."""
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """Labels of what the tool returns: `r.ctx.tool.labels`."""
+
+    @property
+    def idempotent(self) -> bool:
+        """`r.ctx.tool.idempotent`."""
+
+    @property
+    def pack(self) -> str:
+        """`r.ctx.tool.pack`."""
+
+
+@dataclass(slots=True)
+class Facts:
+    """What conditions may read of one call.
+
+    `labels` are the session's, `before` is the previewed record, `OPEN` or `NO_PREVIEW`, `now` is aware
+    (default: the current time), `session` is the principal's unless given.
+    """
+
+    arguments: Mapping[str, Any]
+    labels: frozenset[str] = frozenset()
+    before: Any = OPEN
+    sandbox: Mapping[str, Any] | None = None
+    now: datetime | None = None
+    session: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.now is not None and self.now.tzinfo is None:
+            raise ValueError(
+                "Facts.now must be aware: a naive time would be read in whatever zone the host is"
+            )

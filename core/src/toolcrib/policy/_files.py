@@ -1,0 +1,72 @@
+"""Policy files as text, read once and with a bound.
+
+pycasbin would read the file itself, line by line and whatever it is. Reading it here, once, means that
+what was checked is what is loaded, even when somebody writes to the file at that moment.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import TypeAlias
+
+from toolcrib.policy._problems import Problem
+
+__all__ = ["MAX_BYTES", "Signature", "read_text", "signature"]
+
+MAX_BYTES = 256 * 2**20
+"""A million rules are about 80 MB."""
+
+Signature: TypeAlias = tuple[int, ...]
+
+
+def signature(path: Path) -> Signature | None:
+    """What changes when the file does: modification time, size and inode; None where there is no file."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino)
+
+
+def read_text(path: Path) -> str:
+    """The file's text without a byte order mark; raises `PolicyError` for what is not a readable text
+    file.
+    """
+    data = _read_bytes(path)
+    if b"\0" in data:
+        raise _broken(path, "contains a NUL byte", "a policy is text", "Restore it from a good copy")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise _broken(path, "is not UTF-8", "a policy is UTF-8 text", "Save it as UTF-8", line) from None
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        # Without O_NONBLOCK, opening a pipe under the policy's name would wait for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise _broken(path, "is not a file", "a policy is a regular file", "Put the file there")
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise _broken(
+            path, f"cannot be read: {reason}", "a policy folder holds model.conf and policy.csv", _CREATE
+        ) from None
+    if len(data) > MAX_BYTES:
+        raise _broken(
+            path, f"is larger than {MAX_BYTES >> 20} MiB", "a policy file is bounded", "Split or shorten it"
+        )
+    return data
+
+
+_CREATE = "Name the right folder in [policy] path, or start from a bundle of toolcrib-policies"
+
+
+def _broken(path: Path, what: str, rule: str, remedy: str, line: int = 0) -> Exception:
+    name = path.name if line else str(path)
+    return Problem(name, line, 0, what, rule, remedy).error()
