@@ -1,0 +1,138 @@
+"""Every bundle loads, is the shipped model, and says what its tables say.
+
+The package imports nothing of ours; its tests do, since only core can decide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import yaml
+
+import toolcrib_policies
+from toolcrib.policy import NO_PREVIEW, Facts, Policy
+from toolcrib.policy._model import MODEL, read_model
+from toolcrib.principal import Principal
+
+FIELDS = set("name tenant user agent tool effect arguments before labels expect by not_by row".split())
+
+
+@dataclass(frozen=True)
+class Tool:
+    name: str
+    effect: Any
+    labels: frozenset[str] = frozenset()
+    idempotent: bool = False
+
+    @property
+    def pack(self) -> str:
+        return self.name.partition(".")[0]
+
+
+def tables() -> list[Any]:
+    found = []
+    for name in toolcrib_policies.names():
+        for path in sorted((toolcrib_policies.bundle(name) / "tests").glob("*.yaml")):
+            table = yaml.safe_load(path.read_text(encoding="utf-8"))
+            for case in table["cases"]:
+                case.setdefault("tenant", table["tenant"])
+                found.append(pytest.param(name, case, id=f"{path.stem}: {case['name']}"))
+    return found
+
+
+@pytest.fixture(scope="module", params=toolcrib_policies.names())
+def policy(request: pytest.FixtureRequest) -> Policy:
+    return Policy.load(toolcrib_policies.bundle(request.param))
+
+
+_loaded: dict[str, Policy] = {}
+
+
+def load(name: str) -> Policy:
+    if name not in _loaded:
+        _loaded[name] = Policy.load(toolcrib_policies.bundle(name))
+    return _loaded[name]
+
+
+def asked(case: dict[str, Any]) -> tuple[Principal, Tool, Facts]:
+    principal = Principal(case["agent"], case.get("user"), case["tenant"])
+    facts = Facts(
+        case.get("arguments", {}), frozenset(case.get("labels", ())), before=case.get("before", NO_PREVIEW)
+    )
+    return principal, Tool(case["tool"], case["effect"]), facts
+
+
+@pytest.mark.parametrize(("bundle", "case"), tables())
+def test_a_table_says_what_the_policy_does(bundle: str, case: dict[str, Any]) -> None:
+    assert set(case) <= FIELDS, "a misspelt field would test nothing"
+    policy = load(bundle)
+    principal, tool, facts = asked(case)
+    decision = policy.decide(policy.candidates(principal, tool), facts)
+    assert (decision.verdict, decision.is_open) == (case["expect"], False), decision.reason
+    for person in case.get("by", ()):
+        assert all(policy.approves(person, row, principal) for row in decision.reviews), person
+    for person in case.get("not_by", ()):
+        assert not all(policy.approves(person, row, principal) for row in decision.reviews), person
+    if "row" in case:
+        rows = [", ".join((row.kind, *row.values)) for row in (*decision.rows, *decision.reviews)]
+        assert any(row.startswith(case["row"]) for row in rows), rows
+
+
+def test_the_tables_hold_denials_and_approvals_too() -> None:
+    verdicts = [parameters.values[1]["expect"] for parameters in tables()]
+    assert verdicts.count("deny") >= verdicts.count("allow") > 5
+    assert verdicts.count("review") > 3
+
+
+def test_every_p_row_of_a_bundle_decides_some_case() -> None:
+    for name in toolcrib_policies.names():
+        policy, used = load(name), set()
+        for parameters in tables():
+            if parameters.values[0] == name:
+                principal, tool, facts = asked(parameters.values[1])
+                decision = policy.decide(policy.candidates(principal, tool), facts)
+                used |= {*decision.rows, *decision.reviews, *decision.quotas}
+        unused = [str(row) for row in policy.rows if row.kind != "g" and row not in used]
+        assert [row for row in unused if "crm-admin" not in row] == []
+
+
+def test_the_mail_quota_counts_per_user() -> None:
+    policy = load("lead-outreach")
+    principal = Principal("crm_action", "alice", "acme")
+    decision = policy.decide(policy.candidates(principal, Tool("mail.send", "send")), Facts({}))
+    assert [(one.limit, one.window_seconds, one.per) for one in map(policy.quota, decision.quotas)] == [
+        (20, 86_400, "user")
+    ]
+
+
+def test_an_opportunity_waits_for_its_preview() -> None:
+    policy = load("lead-outreach")
+    candidates = policy.candidates(
+        Principal("crm_action", "alice", "acme"), Tool("crm.set_opportunity_stage", "write")
+    )
+    assert "before" in candidates.reads
+    assert policy.decide(candidates, Facts({"stage": "Proposal"})).is_open
+
+
+MODELS = [
+    toolcrib_policies.model(),
+    *(toolcrib_policies.bundle(name) / "model.conf" for name in toolcrib_policies.names()),
+]
+
+
+@pytest.mark.parametrize("path", MODELS, ids=str)
+def test_a_shipped_model_is_the_one_that_the_index_knows(path: Any) -> None:
+    assert read_model(path.read_text(encoding="utf-8")).shipped
+    assert read_model(MODEL).shipped
+
+
+def test_a_bundle_loads_without_a_warning(policy: Policy) -> None:
+    assert policy.warnings == ()
+    assert policy.is_indexed
+
+
+def test_an_unknown_bundle_is_named_with_what_there_is() -> None:
+    with pytest.raises(KeyError, match="lead-outreach"):
+        toolcrib_policies.bundle("../lead-outreach")
