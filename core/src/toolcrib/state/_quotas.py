@@ -6,9 +6,10 @@ takes, and giving back deletes the very take. The price is one small row per tak
 the window. A look reads the `limit`-th latest row from an index, so it costs time proportional to the limit
 (well below a millisecond for a limit of 1,000).
 
-Time never runs backwards for a counter: "now" is the clock or the latest take, whichever is later. So setting
-the clock back opens no room; it keeps it shut until the clock has caught up, which is the careful way to be
-wrong.
+Time never runs backwards for a counter: "now" is the clock or the time of the latest take ever made,
+whichever is later. So setting the clock back opens no room; it keeps it shut until the clock has caught up,
+which is the careful way to be wrong. The latest time is kept by itself: a take that was given back must not
+take its time with it, because older takes have been dropped by it.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from toolcrib.errors import QuotaExhausted
 from toolcrib.state._database import Database
 from toolcrib.state._model import QuotaTake
+from toolcrib.state._tables import quota_clocks as clocks
 from toolcrib.state._tables import quota_takes as table
 
 __all__ = ["Quotas"]
@@ -31,9 +33,10 @@ OF_COUNTER = table.c.counter == bindparam("of")
 NTH_LATEST = (
     select(table.c.taken).where(OF_COUNTER).order_by(table.c.taken.desc()).limit(1).offset(bindparam("skip"))
 )
-LOOK = select(
-    select(func.max(table.c.taken)).where(OF_COUNTER).scalar_subquery(), NTH_LATEST.scalar_subquery()
-)
+LATEST = select(clocks.c.latest).where(clocks.c.counter == bindparam("of"))
+LOOK = select(LATEST.scalar_subquery(), NTH_LATEST.scalar_subquery())
+ADVANCE = update(clocks).where(clocks.c.counter == bindparam("of")).values(latest=bindparam("now"))
+START = insert(clocks)
 INSERT = insert(table)
 DROP = delete(table).where(OF_COUNTER, table.c.taken < bindparam("until"))
 
@@ -71,6 +74,8 @@ class Quotas:
         if opens > now:
             raise _exhausted(take, opens - self._db.now())
         # A second more than needed, so that rounding can never drop a take that still counts.
+        if connection.execute(ADVANCE, {"of": take.counter, "now": now}).rowcount == 0:
+            connection.execute(START, {"counter": take.counter, "latest": now})
         connection.execute(DROP, {"of": take.counter, "until": now - take.window - 1.0})
         result = connection.execute(INSERT, {"counter": take.counter, "taken": now})
         assert result.inserted_primary_key is not None

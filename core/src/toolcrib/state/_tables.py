@@ -19,7 +19,16 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-__all__ = ["SCHEMA_VERSION", "approvals", "labels", "ledger", "meta", "metadata", "quota_takes"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "approvals",
+    "labels",
+    "ledger",
+    "meta",
+    "metadata",
+    "quota_clocks",
+    "quota_takes",
+]
 
 SCHEMA_VERSION = 1
 
@@ -90,6 +99,14 @@ quota_takes = Table(
     Column("taken", Double, nullable=False),
     Index("quota_takes_counter", "counter", "taken"),
     sqlite_autoincrement=True,
+)
+
+quota_clocks = Table(
+    "quota_clocks",
+    metadata,
+    Column("counter", String, primary_key=True),
+    # The time of the latest take ever made, whether it was given back or not.
+    Column("latest", Double, nullable=False),
 )
 
 labels = Table(
