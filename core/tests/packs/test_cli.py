@@ -193,7 +193,7 @@ def test_without_a_yes_nothing_is_locked(desk: Desk, answer: str) -> None:
     assert desk.records == []
 
 
-def test_what_cannot_be_recorded_is_not_locked(desk: Desk, monkeypatch) -> None:
+def test_what_cannot_be_recorded_is_not_locked(desk: Desk) -> None:
     class Full(Desk):
         def record(self, **fields: Any) -> None:
             raise AuditError("the disk is full")
@@ -204,10 +204,17 @@ def test_what_cannot_be_recorded_is_not_locked(desk: Desk, monkeypatch) -> None:
 
 
 def test_a_lock_that_cannot_be_written_is_told_and_recorded(desk: Desk) -> None:
+    class Blocked(Desk):
+        def record(self, **fields: Any) -> None:
+            super().record(**fields)
+            self.lock_file.mkdir(exist_ok=True)  # nothing can replace a folder
+
     desk.shelf.install()
-    desk.lock_file.mkdir()  # reads as a broken lock
-    assert isinstance(run(desk, "lock", "--yes").exception, PackError)
-    assert desk.records == []
+    blocked = Blocked(desk.shelf)
+    error = run(blocked, "lock", "--yes").exception
+    assert isinstance(error, PackError)
+    assert "cannot be written" in error.what
+    assert [("error" in record) for record in blocked.records] == [False, True]
 
 
 def test_a_second_lock_has_nothing_to_do(desk: Desk) -> None:
@@ -295,6 +302,7 @@ def test_editable_packs_are_skipped_unless_named(desk: Desk) -> None:
     result = run(desk, "lock")
     assert result.exit_code == 0
     assert "pack_one: skipped, it is installed editable" in result.stdout
+    assert "Nothing to lock" not in result.stdout
     assert run(desk, "lock", "pack_one").exit_code == 1
 
 

@@ -212,7 +212,7 @@ def _show_plan(plan: _Plan, as_json: bool) -> None:
         click.secho(f"{plain(name)}: {plain(str(problem))}", fg="red", err=True)
     for name in plan.skipped:
         click.echo(f'{name}: skipped, it is installed editable (trust = "installed" under [packs.{name}])')
-    if not plan.work and not plan.problems:
+    if not plan.work and not plan.problems and not plan.skipped:
         click.echo("Nothing to lock: every pack is as it was locked.")
 
 
