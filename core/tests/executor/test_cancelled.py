@@ -1,4 +1,4 @@
-"""A caller that goes away: recorded under a shield, then raised again; what may have happened stays ambiguous."""
+"""A caller that goes away: recorded under a shield, then raised; what may have happened stays ambiguous."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def test_cancelled_while_the_tool_runs(make: Any, log: Any, effect: Any, s
 
 
 async def test_cancelled_at_every_await_nothing_is_half_done(make: Any, log: Any) -> None:
-    """Cancel after 0, 1, 2, … turns of the loop, until one call comes through; each leaves a consistent story."""
+    """Cancel after 0, 1, 2, … turns of the loop, until a call comes through; each leaves a whole story."""
     ran: list[int] = []
 
     @tool(effect="write")

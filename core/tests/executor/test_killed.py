@@ -1,4 +1,4 @@
-"""kill -9 at each of the eleven steps: nothing is written twice, nothing written is lost, the doctor explains."""
+"""kill -9 at each of the eleven steps: nothing written twice, nothing lost, and the doctor explains."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 
 from toolcrib import Crib, Preview, Toolkit, tool
 from toolcrib.approvals import Answer, Review
-from toolcrib.errors import CallDenied
+from toolcrib.errors import CallDenied, CallRefused
 
 
 class Scripted:
@@ -77,7 +77,7 @@ async def test_approve(make: Any, log: Any) -> None:
         ("requested", None),
         ("answered", "approve"),
     ]
-    intent = [r for r in log("intent") if "preview_of" not in r][0]
+    intent = next(r for r in log("intent") if "preview_of" not in r)
     assert intent["approver"] == ["dana"]
     assert intent["approval"] == shown.id == result.approval
     assert crib.state.get_approval(shown.id).status == "used"
@@ -97,7 +97,7 @@ async def test_edit_is_validated_decided_and_run_as_edited(make: Any, log: Any) 
     me = crib.principal("a", "alice")
     result = await crib.call("order", ORDER, me, idempotency_key="k")
     assert (result.status, shop.orders) == ("done", [2])
-    intent = [r for r in log("intent") if "preview_of" not in r][0]
+    intent = next(r for r in log("intent") if "preview_of" not in r)
     assert intent["arguments"]["count"] == 2
     assert intent["edited"] == {"asked": {"item": "bolt", "count": 5}}
     again = await crib.call("order", ORDER, me, idempotency_key="k")
@@ -337,7 +337,7 @@ async def test_a_caller_that_goes_away_withdraws_the_question(make: Any, log: An
         await call
     assert crib.state.get_approval(approval.id).status == "superseded"
     assert log("refusal")[-1]["status"] == "cancelled"
-    with pytest.raises(Exception):
+    with pytest.raises(CallRefused):
         await crib.answer(approval.id, yes())
 
 

@@ -38,7 +38,8 @@ crib.add(count)
 async def main():
     me = crib.principal(sys.argv[2], "alice")
     results = await asyncio.gather(*(crib.call("count", {"n": n}, me) for n in range(20)))
-    print(sum(result.status == "done" for result in results), sum(result.status == "limited" for result in results))
+    statuses = [result.status for result in results]
+    print(statuses.count("done"), statuses.count("limited"))
 
 asyncio.run(main())
 crib.close()
@@ -100,7 +101,8 @@ async def test_a_policy_that_another_process_changes_is_in_force_for_the_next_ca
         assert (await crib.call("order", {"item": "1"}, me)).status == "done"
         before = crib.policy().revision
         rows = "p, *, acme, local.*, *, True, allow\np, agent:a, acme, local.order, write, True, deny\n"
-        script = f"import pathlib; pathlib.Path({str(tmp_path / 'policies' / 'policy.csv')!r}).write_text({rows!r})"
+        policy = str(tmp_path / "policies" / "policy.csv")
+        script = f"import pathlib; pathlib.Path({policy!r}).write_text({rows!r})"
         subprocess.run([sys.executable, "-c", script], check=True)
         assert crib.reload().revision != before
         assert (await crib.call("order", {"item": "2"}, me)).status == "denied"
