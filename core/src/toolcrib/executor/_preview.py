@@ -61,6 +61,8 @@ class Previewer:
             result = await tool.start(values, context)
         case.secrets.extend(inner.secrets)
         handover = pack_up(result, self._worker.redactor, LARGEST)
+        if handover.value is None and handover.whole is None:
+            return None, ""  # the tool says that there is no record: `before` is absent
         if not isinstance(handover.value, dict):
             raise Unserialisable("a preview is one record, that is a JSON object")
         canonical = orjson.dumps(handover.value, option=orjson.OPT_SORT_KEYS)
