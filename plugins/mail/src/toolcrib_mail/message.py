@@ -20,7 +20,7 @@ _POLICY = policy.SMTP.clone(max_line_length=78)
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a message says, and to whom; line ends of `body` are `\\n`, one at its end."""
+    """What a message says, and to whom."""
 
     to: tuple[str, ...]
     cc: tuple[str, ...]
@@ -31,7 +31,7 @@ class Content:
     def of(cls, to: list[str], cc: list[str], subject: str, body: str) -> Content:
         """From a tool's arguments: an address that was named twice is there once, at its first place."""
         first = tuple(dict.fromkeys(to))
-        return cls(first, tuple(a for a in dict.fromkeys(cc) if a not in first), subject, _lines(body))
+        return cls(first, tuple(a for a in dict.fromkeys(cc) if a not in first), subject, body)
 
     @property
     def recipients(self) -> int:
@@ -44,14 +44,15 @@ class Content:
         return hashlib.sha256(orjson.dumps([self.to, self.cc, self.subject, self.body])).hexdigest()
 
     @property
+    def lines(self) -> str:
+        """The body as it is sent: line ends are `\\n`, one of them at its end."""
+        return self.body.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n") + "\n"
+
+    @property
     def text(self) -> str:
         """How it reads."""
         copies = f"Cc: {', '.join(self.cc)}\n" if self.cc else ""
-        return f"To: {', '.join(self.to)}\n{copies}Subject: {self.subject}\n\n{self.body}"
-
-
-def _lines(body: str) -> str:
-    return body.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n") + "\n"
+        return f"To: {', '.join(self.to)}\n{copies}Subject: {self.subject}\n\n{self.lines}"
 
 
 def build(content: Content, *, sender: str, identifier: str) -> bytes:
@@ -65,7 +66,7 @@ def build(content: Content, *, sender: str, identifier: str) -> bytes:
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = f"<{identifier}@{sender.partition('@')[2]}>"
     # Quoted-printable throughout: pure ASCII in the file, and no line that a relay would have to break.
-    message.set_content(content.body, cte="quoted-printable")
+    message.set_content(content.lines, cte="quoted-printable")
     return message.as_bytes()
 
 
