@@ -1,4 +1,6 @@
-"""Both backends behind one fixture, and the independent SOQL parser that sees everything the Salesforce backend sends."""
+"""Both backends behind one fixture, and the independent SOQL parser that sees everything the Salesforce
+backend sends.
+"""
 
 import json
 import os
@@ -11,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from toolcrib import CallContext, Principal
 from toolcrib.secrets import Secret
 from toolcrib_crm import CRM, CRMSettings, sample
-from toolcrib_crm.embedded import EmbeddedBackend
+from toolcrib_crm.embedded import EmbeddedBackend, _build
 from toolcrib_crm.salesforce import SalesforceBackend
 from toolcrib_crm.testing import FakeSalesforce
 
@@ -56,7 +59,9 @@ def ctx() -> CallContext:
 
 @dataclass
 class World:
-    """A CRM to try: `state()` is everything it holds, comparable; `with_settings` gives the same with other settings."""
+    """A CRM to try: `state()` is everything it holds, comparable; `with_settings` gives the same with other
+    settings.
+    """
 
     name: str
     crm: CRM
@@ -69,7 +74,9 @@ class World:
 
 @pytest.fixture
 def fake(soql_parser_or_none):
-    """A fake org with the sample data and one user; whatever SOQL it was sent must satisfy the independent parser."""
+    """A fake org with the sample data and one user; whatever SOQL it was sent must satisfy the independent
+    parser.
+    """
     with FakeSalesforce() as service:
         service.load(sample.records())
         service.add_user(PASSWORD["username"], PASSWORD["password"], PASSWORD["security_token"])
@@ -81,8 +88,17 @@ def fake(soql_parser_or_none):
             assert answer["ok"], (text, answer["error"])
 
 
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory) -> Path:
+    """A database with the sample data, made once and copied."""
+    path = tmp_path_factory.mktemp("filled") / "crm-acme.db"
+    _build(path)
+    return path
+
+
 @pytest.fixture
-async def embedded(tmp_path):
+async def embedded(tmp_path, filled):
+    shutil.copy(filled, tmp_path)
     backend = EmbeddedBackend(tmp_path)
 
     def state():
@@ -121,7 +137,7 @@ def crm(world) -> CRM:
     return world.crm
 
 
-# --- the independent parser -------------------------------------------------------------------------------------
+# --- the independent parser -----------------------------------------------------------------------
 
 
 def _install() -> str | None:
@@ -172,7 +188,9 @@ def soql_parser_or_none(_soql_parser):
 
 @pytest.fixture(scope="session")
 def soql_parser(_soql_parser):
-    """Asks `@jetstreamapp/soql-parser-js`; a test that cannot says so loudly, and fails where TOOLCRIB_STRICT=1."""
+    """Asks `@jetstreamapp/soql-parser-js`; a test that cannot says so loudly, and fails where
+    TOOLCRIB_STRICT=1.
+    """
     check, problem = _soql_parser
     if check is None:
         message = f"SOQL NOT CHECKED by the independent parser: {problem}"

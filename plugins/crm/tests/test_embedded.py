@@ -6,6 +6,7 @@ import sys
 import threading
 
 import pytest
+
 from toolcrib.errors import VendorRefused
 from toolcrib_crm import CRM
 from toolcrib_crm.embedded import EmbeddedBackend

@@ -4,15 +4,20 @@ import pytest
 import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from simple_salesforce import Salesforce, SalesforceMalformedRequest, SalesforceResourceNotFound
+from simple_salesforce import Salesforce
+from simple_salesforce import SalesforceMalformedRequest as MalformedRequest
+from simple_salesforce import SalesforceResourceNotFound as ResourceNotFound
 from simple_salesforce.exceptions import (
     SalesforceAuthenticationFailed,
     SalesforceExpiredSession,
     SalesforceGeneralError,
 )
+
 from toolcrib_crm import sample
 from toolcrib_crm.sample import DEMO
 from toolcrib_crm.testing import ConnectedApp, FakeSalesforce
+
+NOBODY = "001000000000001AAA"
 
 
 @pytest.fixture
@@ -80,7 +85,7 @@ def test_a_records_life(org, client):
     assert client.Lead.update(made["id"], {"Rating": "Hot"}) == 204
     assert client.Lead.get(made["id"])["Rating"] == "Hot"
     assert client.Lead.delete(made["id"]) == 204
-    with pytest.raises(SalesforceResourceNotFound, match="ENTITY_IS_DELETED"):
+    with pytest.raises(ResourceNotFound, match="ENTITY_IS_DELETED"):
         client.Lead.get(made["id"])
     assert [what for what, _ in org.changes] == ["create", "update", "delete"]
 
@@ -92,7 +97,7 @@ def test_queries_and_their_pages(org, client):
     assert (rest["done"], len(rest["records"])) == (True, 40)
     assert client.query_all("SELECT Id FROM Task")["totalSize"] == 2400
     assert sum(1 for _ in client.query_all_iter("SELECT Id FROM Contact")) == 720
-    with pytest.raises(SalesforceMalformedRequest, match="INVALID_QUERY_LOCATOR"):
+    with pytest.raises(MalformedRequest, match="INVALID_QUERY_LOCATOR"):
         client.query_more(first["nextRecordsUrl"], identifier_is_url=True)
 
 
@@ -126,7 +131,7 @@ def test_description_and_limits(client):
     ],
 )
 def test_a_body_that_is_not_right_is_refused(org, client, body, code):
-    with pytest.raises(SalesforceMalformedRequest, match=code):
+    with pytest.raises(MalformedRequest, match=code):
         client.Lead.create(body)
     assert org.changes == []
 
@@ -134,17 +139,17 @@ def test_a_body_that_is_not_right_is_refused(org, client, body, code):
 @pytest.mark.parametrize(
     ("what", "error", "code"),
     [
-        (lambda c: c.Nope.create({}), SalesforceResourceNotFound, "NOT_FOUND"),
-        (lambda c: c.Lead.get("00Q"), SalesforceMalformedRequest, "MALFORMED_ID"),
-        (lambda c: c.Lead.get(DEMO.account_id), SalesforceMalformedRequest, "MALFORMED_ID"),
-        (lambda c: c.Lead.get("00Q000000000001AAA"), SalesforceResourceNotFound, "NOT_FOUND"),
-        (lambda c: c.Contact.create({"LastName": "x", "AccountId": "001000000000001AAA"}), SalesforceMalformedRequest, "CROSS_REF"),
-        (lambda c: c.Account.delete(DEMO.account_id), SalesforceMalformedRequest, "DELETE_FAILED"),
-        (lambda c: c.query("SELECT Id FROM User"), SalesforceMalformedRequest, "INVALID_TYPE"),
-        (lambda c: c.query("SELECT Nope FROM Lead"), SalesforceMalformedRequest, "INVALID_FIELD"),
-        (lambda c: c.query("SELECT Id FROM Lead WHERE Name = 'it's'"), SalesforceMalformedRequest, "MALFORMED_QUERY"),
-        (lambda c: c.restful("nothing/here"), SalesforceResourceNotFound, "NOT_FOUND"),
-        (lambda c: c.restful("query/", params={"q": "SELECT Id FROM Lead", "x": "1"}), SalesforceMalformedRequest, "MALFORMED"),
+        (lambda c: c.Nope.create({}), ResourceNotFound, "NOT_FOUND"),
+        (lambda c: c.Lead.get("00Q"), MalformedRequest, "MALFORMED_ID"),
+        (lambda c: c.Lead.get(DEMO.account_id), MalformedRequest, "MALFORMED_ID"),
+        (lambda c: c.Lead.get("00Q000000000001AAA"), ResourceNotFound, "NOT_FOUND"),
+        (lambda c: c.Contact.create({"LastName": "x", "AccountId": NOBODY}), MalformedRequest, "CROSS_REF"),
+        (lambda c: c.Account.delete(DEMO.account_id), MalformedRequest, "DELETE_FAILED"),
+        (lambda c: c.query("SELECT Id FROM User"), MalformedRequest, "INVALID_TYPE"),
+        (lambda c: c.query("SELECT Nope FROM Lead"), MalformedRequest, "INVALID_FIELD"),
+        (lambda c: c.query("SELECT Id FROM Lead WHERE Name = 'it's'"), MalformedRequest, "MALFORMED_QUERY"),
+        (lambda c: c.restful("nothing/here"), ResourceNotFound, "NOT_FOUND"),
+        (lambda c: c.restful("query/", params={"query": "x"}), MalformedRequest, "MALFORMED"),
         (lambda c: c.restful("sobjects/Lead", method="PUT", data="{}"), SalesforceGeneralError, "405"),
     ],
 )  # fmt: skip

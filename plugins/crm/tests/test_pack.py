@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from toolcrib.errors import ConfigError
 from toolcrib.hookspecs import PackConfig
 from toolcrib.tools import tools_of

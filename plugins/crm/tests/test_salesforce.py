@@ -1,4 +1,6 @@
-"""What is particular to Salesforce: logins, sessions, pages, and whether a write that failed may have happened."""
+"""What is particular to Salesforce: logins, sessions, pages, and whether a write that failed may have
+happened.
+"""
 
 import asyncio
 import json
@@ -9,6 +11,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+
 from toolcrib.errors import NotSent, Temporary, ToolError, VendorRefused
 from toolcrib.testing import Reply
 from toolcrib_crm import CRM, CRMSettings
@@ -37,7 +40,7 @@ def org(fake, **settings):
     return CRM(SalesforceBackend(CRMSettings(backend="salesforce", **settings), adapter=fake.adapter()))
 
 
-# --- logging in -------------------------------------------------------------------------------------------------
+# --- logging in -----------------------------------------------------------------------------------
 
 
 async def test_password_and_token(fake, ctx):
@@ -106,7 +109,7 @@ async def test_client_credentials_at_the_orgs_own_domain(fake, make_ctx):
 )
 async def test_a_wrong_login_is_refused_and_says_nothing_secret(fake, make_ctx, wrong):
     secret = {**PASSWORD, **wrong}
-    with pytest.raises(VendorRefused, match="refused the login .INVALID_LOGIN") as refused:
+    with pytest.raises(VendorRefused, match=r"refused the login \(INVALID_LOGIN") as refused:
         await org(fake).create_lead("x", "y", ctx=make_ctx(secret=secret))
     for value in (secret["password"], secret["security_token"]):
         assert value not in f"{refused.value!s}{refused.value!r}"
@@ -146,7 +149,7 @@ async def test_a_login_that_cannot_be_had_now_was_not_sent(fake, ctx):
     assert fake.changes == []
 
 
-# --- sessions ---------------------------------------------------------------------------------------------------
+# --- sessions -------------------------------------------------------------------------------------
 
 
 async def test_one_session_serves_many_calls(fake, ctx):
@@ -237,7 +240,7 @@ async def test_a_session_that_ends_in_mid_page_starts_the_query_anew(fake, ctx):
     assert fake.logins.count == 2
 
 
-# --- pages ------------------------------------------------------------------------------------------------------
+# --- pages ----------------------------------------------------------------------------------------
 
 
 async def test_pages_are_followed_up_to_the_cap_and_no_further(fake, ctx):
@@ -268,7 +271,7 @@ async def test_a_next_page_elsewhere_is_not_followed(fake, ctx, url):
     assert len(fake.requests) == seen + 1
 
 
-# --- what failed, and whether it happened -----------------------------------------------------------------------
+# --- what failed, and whether it happened ---------------------------------------------------------
 
 
 async def logged_in(fake, ctx):
@@ -279,6 +282,9 @@ async def logged_in(fake, ctx):
 
 LIMIT = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
 LOCKED = [{"errorCode": "UNABLE_TO_LOCK_ROW", "message": "unable to obtain exclusive access"}]
+CRASHED = [{"errorCode": "UNKNOWN_EXCEPTION", "message": "An unexpected error occurred."}]
+INVALID = [{"errorCode": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "message": "No Mondays"}]
+FORBIDDEN = [{"errorCode": "INSUFFICIENT_ACCESS", "message": "insufficient access rights"}]
 DOWN = [{"errorCode": "SERVER_UNAVAILABLE", "message": "We are down for maintenance"}]
 
 
@@ -291,10 +297,10 @@ DOWN = [{"errorCode": "SERVER_UNAVAILABLE", "message": "We are down for maintena
         (400, LOCKED, {}, NotSent, False, None),
         (503, DOWN, {"Retry-After": "30"}, Temporary, None, 30.0),
         (503, "<html>busy</html>", {}, Temporary, None, None),
-        (500, [{"errorCode": "UNKNOWN_EXCEPTION", "message": "An unexpected error occurred."}], {}, Temporary, None, None),
+        (500, CRASHED, {}, Temporary, None, None),
         (502, "<html>bad gateway</html>", {}, Temporary, None, None),
-        (400, [{"errorCode": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "message": "No Mondays"}], {}, VendorRefused, False, None),
-        (403, [{"errorCode": "INSUFFICIENT_ACCESS", "message": "insufficient access rights"}], {}, VendorRefused, False, None),
+        (400, INVALID, {}, VendorRefused, False, None),
+        (403, FORBIDDEN, {}, VendorRefused, False, None),
         (404, "", {}, VendorRefused, False, None),
         (302, "", {"Location": "https://evil.example/"}, VendorRefused, False, None),
     ],

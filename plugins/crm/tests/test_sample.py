@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 from toolcrib_crm.sample import DEMO, make_id, records
 from toolcrib_crm.schema import OBJECTS, check_id, id_suffix
 

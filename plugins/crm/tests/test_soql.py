@@ -1,10 +1,13 @@
-"""Nothing that is written into a query can become anything but text: our builder, two parsers that know nothing of it."""
+"""Nothing that is written into a query can become anything but text: our builder, two parsers that know
+nothing of it.
+"""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from toolcrib.errors import VendorRefused
 from toolcrib_crm import soql
 from toolcrib_crm.query import Compare, Group, In, Like, Not, Order, Query, Wild

@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+
 from toolcrib.errors import VendorRefused
 from toolcrib_crm.models import Account, Activity, Contact, Lead, Opportunity
 from toolcrib_crm.sample import DEMO, make_id, records
@@ -162,7 +163,7 @@ async def test_describe_tells_what_may_be_written_and_chosen(world, ctx):
     assert [field.name for field in info.fields if field.updatable] == ["next_step"]
 
 
-# --- writing ----------------------------------------------------------------------------------------------------
+# --- writing --------------------------------------------------------------------------------------
 
 
 async def test_a_lead_is_created_with_what_is_known(crm, ctx):

@@ -1,4 +1,6 @@
-"""CRM tools for Toolcrib: accounts, contacts, leads, opportunities and activities, embedded or at Salesforce."""
+"""CRM tools for Toolcrib: accounts, contacts, leads, opportunities and activities, embedded or at
+Salesforce.
+"""
 
 from toolcrib_crm._pack import toolcrib_toolkits
 from toolcrib_crm.settings import CRMSettings

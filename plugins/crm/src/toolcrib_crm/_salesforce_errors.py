@@ -1,9 +1,9 @@
 """What Salesforce and the network answered, as errors that the executor understands.
 
-The hard judgement is whether a failed write may have happened. It has not where Salesforce says so (4xx: the request
-was refused, its transaction rolled back; a rate limit: turned away before it was read) or where no connection came to
-be. It may have where the answer is a 5xx, is cut short, late or unreadable: such errors leave `happened` open, and the
-executor never repeats the write.
+The hard judgement is whether a failed write may have happened. It has not where Salesforce says so (4xx: the
+request was refused, its transaction rolled back; a rate limit: turned away before it was read) or where no
+connection came to be. It may have where the answer is a 5xx, is cut short, late or unreadable: such errors
+leave `happened` open, and the executor never repeats the write.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Unreadable(Exception):
 
 
 def translate(error: Exception, secrets: Iterable[str] = ()) -> ToolError | None:
-    """The error to raise instead of `error`, in the vendor's own words without `secrets`; None if it is not ours."""
+    """The error to raise instead of `error`, in the vendor's own words without `secrets`; None if it is not
+    ours.
+    """
     found = _translate(error)
     if found is not None:
         found = type(found)(

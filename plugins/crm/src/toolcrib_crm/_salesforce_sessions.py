@@ -1,8 +1,9 @@
 """Logging in to Salesforce, and keeping who is logged in apart.
 
-A session belongs to one tenant, one user and one version of the secret; another principal never gets it. The client
-library is always handed a finished session: its own renewal would log in again and again for a session that Salesforce
-keeps refusing (`SFType._call_salesforce` loses count of its retries), so renewing, once, is done here.
+A session belongs to one tenant, one user and one version of the secret; another principal never gets it. The
+client library is always handed a finished session: its own renewal would log in again and again for a session
+that Salesforce keeps refusing (`SFType._call_salesforce` loses count of its retries), so renewing, once, is
+done here.
 """
 
 from __future__ import annotations
@@ -42,14 +43,18 @@ _MOST = 256
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The secret `salesforce`, read; `identity` tells principals and secret versions apart without holding the values."""
+    """The secret `salesforce`, read; `identity` tells principals and secret versions apart without holding
+    the values.
+    """
 
     identity: tuple[str, str | None, str]
     values: dict[str, str] = field(repr=False)
 
     @classmethod
     def read(cls, secret: str, login: str, principal: Principal) -> Credentials:
-        """The credentials for a way to log in; `VendorRefused` names a missing or unknown key, never a value."""
+        """The credentials for a way to log in; `VendorRefused` names a missing or unknown key, never a
+        value.
+        """
         digest = hashlib.sha256(secret.encode()).hexdigest()
         try:
             values = json.loads(secret)
@@ -65,7 +70,9 @@ class Credentials:
 
 
 class Sessions:
-    """Logged-in clients by `Credentials.identity`; thread-safe, and two threads of one identity log in once."""
+    """Logged-in clients by `Credentials.identity`; thread-safe, and two threads of one identity log in
+    once.
+    """
 
     def __init__(self, settings: CRMSettings, adapter: HTTPAdapter | None = None) -> None:
         self._settings = settings
@@ -74,7 +81,8 @@ class Sessions:
         self._entries: OrderedDict[tuple[str, str | None, str], _Entry] = OrderedDict()
 
     def client(self, credentials: Credentials, *, instead_of: Salesforce | None = None) -> Salesforce:
-        """The client of these credentials; logs in where there is none, or where it is the one to be replaced.
+        """The client of these credentials; logs in where there is none, or where it is the one to be
+        replaced.
 
         Raises `VendorRefused` where Salesforce refuses the login, `NotSent` where it cannot be reached.
         """

@@ -1,7 +1,7 @@
 """Queries as SQLite parameters: the text holds only names from the allow-list, every value is bound.
 
-Text compares by Python's own case folding and matches by a compiled pattern (functions that the embedded backend
-registers): SQLite's LIKE and NOCASE know ASCII only, and stop at a NUL.
+Text compares by Python's own case folding and matches by a compiled pattern (functions that the embedded
+backend registers): SQLite's LIKE and NOCASE know ASCII only, and stop at a NUL.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def _condition(condition: Condition, parameters: list[Any]) -> str:
 
 
 def _regex(pattern: tuple[str | Wild, ...]) -> str:
-    """Each `%` but the last is an atomic group that ends at the next fixed text: one that could be entered again
-    would let a pattern like `%a%a%a%a%b` run for ever."""
+    """Each `%` but the last is an atomic group that ends at the next fixed text: one that could be entered
+    again would let a pattern like `%a%a%a%a%b` run for ever."""
     fixed = [""]
     for part in pattern:
         if part is Wild.ANY:

@@ -20,7 +20,8 @@ Values: TypeAlias = Mapping[str, Value]
 
 
 class Backend(Protocol):
-    """Eight calls. Ids arrive checked, in their 18-character form; queries and values arrive typed and allowed.
+    """Eight calls. Ids arrive checked, in their 18-character form; queries and values arrive typed and
+    allowed.
 
     Every call is made for `ctx.principal`: its tenant's data, its credentials. What the vendor refuses raises
     `VendorRefused` (also for a record that is not there); what it cannot do now `Temporary` or `NotSent`.

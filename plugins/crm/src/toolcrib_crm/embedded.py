@@ -1,7 +1,7 @@
 """The embedded CRM: one SQLite file per tenant in the pack's folder, filled with sample data at first use.
 
-Real transactions: a conversion or a deletion happens as a whole or not at all. One connection per file, guarded by a
-lock, serves all threads; other processes may use the same files (WAL, `BEGIN IMMEDIATE`).
+Real transactions: a conversion or a deletion happens as a whole or not at all. One connection per file,
+guarded by a lock, serves all threads; other processes may use the same files (WAL, `BEGIN IMMEDIATE`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _TYPES = {"integer": "INTEGER", "number": "REAL", "boolean": "INTEGER"}
 _DERIVED = {
     "Contact": "trim(coalesce(r.first_name, '') || ' ' || r.last_name) AS name, a.name AS account_name",
     "Lead": "trim(coalesce(r.first_name, '') || ' ' || r.last_name) AS name",
-    "Opportunity": "r.stage IN ('Closed Won', 'Closed Lost') AS is_closed, r.stage = 'Closed Won' AS is_won, a.name AS account_name",
+    "Opportunity": "r.stage IN ('Closed Won', 'Closed Lost') AS is_closed, r.stage = 'Closed Won' AS is_won, "
+    "a.name AS account_name",
 }
 """Fields that follow from others: the views that queries see work them out."""
 _NOT_STORED = {
@@ -108,7 +109,8 @@ class EmbeddedBackend:
         return await asyncio.to_thread(lambda: work(self._store(ctx.principal.tenant)))
 
     def _store(self, tenant: str) -> _Store:
-        # A tenant matches [A-Za-z0-9@._-]+ (Principal sees to it), and the prefix keeps ".." from being a path.
+        # A tenant matches [A-Za-z0-9@._-]+ (Principal sees to it), and the prefix keeps ".." from being a
+        # path.
         with self._guard:
             if tenant not in self._stores:
                 self._stores[tenant] = _Store(self._folder / f"crm-{tenant}.db")
@@ -306,7 +308,9 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _build(path: Path) -> None:
-    """Make the file beside its place and link it in whole: two processes that start together end with one of the two."""
+    """Make the file beside its place and link it in whole: two processes that start together end with one of
+    the two.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     draft.unlink(missing_ok=True)

@@ -1,7 +1,9 @@
-"""What the tools return, and at the same time the allow-list: a field that is not here does not exist for an agent.
+"""What the tools return, and at the same time the allow-list: a field that is not here does not exist for an
+agent.
 
-`Column` notes what a CRM must know of a field: its name at Salesforce, how long it may be, and who may write it.
-Names on our side are plain words; `schema.py` accepts the Salesforce names as well wherever a model writes a query.
+`Column` notes what a CRM must know of a field: its name at Salesforce, how long it may be, and who may write
+it. Names on our side are plain words; `schema.py` accepts the Salesforce names as well wherever a model
+writes a query.
 """
 
 from __future__ import annotations
@@ -56,15 +58,17 @@ Stage: TypeAlias = Literal[
 ActivityKind: TypeAlias = Literal["Call", "Email", "Meeting", "Other"]
 
 RecordId: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?$")]
-"""15 or 18 letters and digits; the first three say the kind: 001 account, 003 contact, 006 opportunity, 00Q lead,
-00T activity."""
+"""15 or 18 letters and digits; the first three say the kind: 001 account, 003 contact, 006 opportunity, 00Q
+lead, 00T activity."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A field as the CRM has it. `vendor` is its name (or path) at Salesforce, `limit` the most characters it holds.
+    """A field as the CRM has it. `vendor` is its name (or path) at Salesforce, `limit` the most characters it
+    holds.
 
-    `write` says when it may be written: never, on creation only, or also by `update_record` where the settings allow.
+    `write` says when it may be written: never, on creation only, or also by `update_record` where the
+    settings allow.
     """
 
     vendor: str

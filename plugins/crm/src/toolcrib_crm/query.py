@@ -1,12 +1,14 @@
 """Queries as data, and the small parser that makes them from what a model writes.
 
 A query is never passed through as text. What comes in is parsed into these types against the allow-list of
-`schema.py`; what goes out is rendered from them (`soql.py`, `_sql.py`). So an injection can at most be a syntax error.
+`schema.py`; what goes out is rendered from them (`soql.py`, `_sql.py`). So an injection can at most be a
+syntax error.
 
-    SELECT name, stage, amount FROM Opportunity
-    WHERE stage = 'Closed Won' AND (amount > 10000 OR NOT account_name LIKE 'A%') ORDER BY amount DESC LIMIT 20
+    SELECT name, stage, amount FROM Opportunity WHERE stage = 'Closed Won' AND (amount > 10000 OR NOT
+    account_name LIKE 'A%') ORDER BY amount DESC LIMIT 20
 
-Strings escape as in SOQL (`\\'`, `\\\\`, `\\n`, ...). There are no joins, aggregates, sub-queries, date words or comments.
+Strings escape as in SOQL (`\\'`, `\\\\`, `\\n`, ...). There are no joins, aggregates, sub-queries, date words
+or comments.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ __all__ = [
 ]
 
 MAX_TEXT = 4_000
-"""Characters of a query; Salesforce takes queries in a URL of at most 16 KB, and percent-encoding triples them."""
+"""Characters of a query; Salesforce takes queries in a URL of at most 16 KB, and percent-encoding triples
+them.
+"""
 MAX_DEPTH = 20
 """Nested parentheses, so that no query can exhaust the stack."""
 MAX_VALUES = 200

@@ -1,4 +1,6 @@
-"""Salesforce over its REST API, through simple-salesforce in threads; lead conversion over SOAP, where alone it exists."""
+"""Salesforce over its REST API, through simple-salesforce in threads; lead conversion over SOAP, where alone
+it exists.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ T = TypeVar("T")
 
 
 class SalesforceBackend:
-    """See `Backend`. Credentials come from the secret `salesforce` of the calling principal, anew for every call.
+    """See `Backend`. Credentials come from the secret `salesforce` of the calling principal, anew for every
+    call.
 
     `adapter` carries the HTTPS requests; tests pass one that leads to a fake, production passes none.
     """
@@ -83,7 +86,9 @@ class SalesforceBackend:
         return await asyncio.to_thread(self._work, credentials, until, work)
 
     def _work(self, credentials: Credentials, until: float, work: Callable[[_Link], T]) -> T:
-        """Do the work; log in again once where the session has expired, which is said before anything is done."""
+        """Do the work; log in again once where the session has expired, which is said before anything is
+        done.
+        """
         client = self._sessions.client(credentials)
         try:
             try:
@@ -198,7 +203,8 @@ def _convert_request(
     name = f"<urn:opportunityName>{_xml(deal)}</urn:opportunityName>" if deal else ""
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'
-        '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:urn="urn:partner.soap.sforce.com">'
+        '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"'
+        ' xmlns:urn="urn:partner.soap.sforce.com">'
         f"<soapenv:Header><urn:SessionHeader><urn:sessionId>{_xml(session_id)}</urn:sessionId></urn:SessionHeader></soapenv:Header>"
         f"<soapenv:Body><urn:convertLead><urn:leadConverts>{account}"
         f"<urn:convertedStatus>{_xml(status)}</urn:convertedStatus>"

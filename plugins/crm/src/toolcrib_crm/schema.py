@@ -90,7 +90,9 @@ class ObjectSpec:
     fields: Mapping[str, Field]
 
     def field(self, name: str) -> Field:
-        """The field of this name, ours or Salesforce's, in any case; else `VendorRefused` that lists what there is."""
+        """The field of this name, ours or Salesforce's, in any case; else `VendorRefused` that lists what
+        there is.
+        """
         wanted = name.lower()
         for field in self.fields.values():
             if wanted in (field.name, field.column.vendor.lower()):
@@ -98,7 +100,9 @@ class ObjectSpec:
         raise _refused(f"{self.name} has no field {name!r:.80}", f"its fields are {', '.join(self.fields)}")
 
     def creatable(self, values: Mapping[str, Any]) -> dict[str, Value]:
-        """`values` without what is None, checked for creation; `VendorRefused` where a field is missing or not ours to set."""
+        """`values` without what is None, checked for creation; `VendorRefused` where a field is missing or
+        not ours to set.
+        """
         given = {name: value for name, value in values.items() if value is not None}
         allowed = [field.name for field in self.fields.values() if field.column.write != "never"]
         checked = self._writable(given, allowed, "be set on creation")
@@ -156,8 +160,8 @@ def any_id(record_id: str) -> str:
 
 
 def id_suffix(short: str) -> str:
-    """The three characters that make a case-sensitive 15-character id safe where case is lost (Salesforce's own rule:
-    one per five characters, whose bits say which of the five are capitals)."""
+    """The three characters that make a case-sensitive 15-character id safe where case is lost (Salesforce's
+    own rule: one per five characters, whose bits say which of the five are capitals)."""
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
     blocks = (short[start : start + 5] for start in (0, 5, 10))
     return "".join(

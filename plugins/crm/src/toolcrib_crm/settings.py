@@ -1,4 +1,6 @@
-"""The pack's settings: the table `[packs.crm]` of `toolcrib.toml`. Credentials are never settings but secrets."""
+"""The pack's settings: the table `[packs.crm]` of `toolcrib.toml`. Credentials are never settings but
+secrets.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,11 @@ def _default_updatable() -> dict[ObjectType, tuple[str, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class CRMSettings:
-    """See the README for each key. `timeout` is in seconds; `updatable` narrows what `update_record` may change.
+    """See the README for each key. `timeout` is in seconds; `updatable` narrows what `update_record` may
+    change.
 
-    Raises `ConfigError` for a cap that is no number of rows, and for an `updatable` field that is not there or that
-    `update_record` may never change (`Opportunity.stage`, for one).
+    Raises `ConfigError` for a cap that is no number of rows, and for an `updatable` field that is not there
+    or that `update_record` may never change (`Opportunity.stage`, for one).
     """
 
     backend: Literal["embedded", "salesforce"] = "embedded"

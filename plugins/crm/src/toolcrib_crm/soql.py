@@ -1,8 +1,8 @@
 """The only place where SOQL is made.
 
-Identifiers come from the allow-list, never from text; every value is a literal made here. The escapes are those of
-Salesforce's own table (SOQL reference, "Quoted String Escape Sequences"); everything else that a parser might take
-for more than text goes out as `\\uXXXX`.
+Identifiers come from the allow-list, never from text; every value is a literal made here. The escapes are
+those of Salesforce's own table (SOQL reference, "Quoted String Escape Sequences"); everything else that a
+parser might take for more than text goes out as `\\uXXXX`.
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ _ESCAPES = {
     "\b": "\\b",
     "\f": "\\f",
 }
-# Control characters (C0, DEL, C1), line and paragraph separators, byte order mark: none may reach a parser raw.
+# Control characters (C0, DEL, C1), line and paragraph separators, byte order mark: none may reach a parser
+# raw.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\"'\\]")
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)?")
 
 
 def render(query: Query) -> str:
     """The query as SOQL."""
-    parts = [f"SELECT {', '.join(_name(field) for field in query.fields)} FROM {query.target.vendor}"]
+    parts = [f"SELECT {', '.join(_name(field) for field in query.fields)} FROM {query.target.vendor}"]  # noqa: S608
     if query.where is not None:
         parts.append(f"WHERE {_condition(query.where)}")
     if query.order:
@@ -86,7 +87,9 @@ def _name(field: Field) -> str:
 
 
 def _condition(condition: Condition) -> str:
-    """Always in parentheses where two are joined: SOQL refuses AND beside OR without them, and NOT outside of them."""
+    """Always in parentheses where two are joined: SOQL refuses AND beside OR without them, and NOT outside of
+    them.
+    """
     match condition:
         case Compare(field, op, value):
             return f"{_name(field)} {op} {literal(value)}"

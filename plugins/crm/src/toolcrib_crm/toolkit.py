@@ -46,7 +46,9 @@ Scalar: TypeAlias = str | int | float | bool | None
 
 CONFIDENTIAL = {"confidential"}
 OUTSIDE = {"confidential", "untrusted"}
-"""Labels of what may hold text that outsiders wrote: leads come from web forms, activities hold received e-mail."""
+"""Labels of what may hold text that outsiders wrote: leads come from web forms, activities hold received
+e-mail.
+"""
 
 _ACCOUNT, _CONTACT, _LEAD = OBJECTS["Account"], OBJECTS["Contact"], OBJECTS["Lead"]
 _OPPORTUNITY, _ACTIVITY = OBJECTS["Opportunity"], OBJECTS["Activity"]
@@ -66,7 +68,7 @@ class CRM(Toolkit):
         """Release the backend."""
         await self._backend.close()
 
-    # --- reading --------------------------------------------------------------------------------------------------
+    # --- reading ----------------------------------------------------------------------------------
 
     @tool(effect="read", labels=CONFIDENTIAL)
     async def search_accounts(
@@ -149,7 +151,8 @@ class CRM(Toolkit):
 
         Args:
             object_type: What kind of record it is.
-            record_id: Its id: accounts begin with 001, contacts with 003, opportunities with 006, leads with 00Q, activities with 00T.
+            record_id: Its id: accounts begin with 001, contacts with 003, opportunities with 006, leads with
+                00Q, activities with 00T.
         """
         record = await self._get(OBJECTS[object_type], record_id, ctx)
         assert isinstance(record, Account | Contact | Lead | Opportunity | Activity)
@@ -161,10 +164,11 @@ class CRM(Toolkit):
     ) -> QueryResult:
         """Answer a question with a query in a small part of SOQL.
 
-        SELECT field, ... FROM Account|Contact|Lead|Opportunity|Activity WHERE ... ORDER BY field [DESC] LIMIT n, with
-        =, !=, <, <=, >, >=, LIKE '%text%', IN (...), NOT IN (...), AND, OR, NOT and parentheses. Text stands in single
-        quotes (a quote in it is \\'), dates are YYYY-MM-DD, times YYYY-MM-DDThh:mm:ssZ. No joins, functions, counts or
-        date words. Example: SELECT name, amount FROM Opportunity WHERE is_won = TRUE AND close_date >= 2026-01-01
+        SELECT field, ... FROM Account|Contact|Lead|Opportunity|Activity WHERE ... ORDER BY field [DESC] LIMIT
+        n, with =, !=, <, <=, >, >=, LIKE '%text%', IN (...), NOT IN (...), AND, OR, NOT and parentheses. Text
+        stands in single quotes (a quote in it is \\'), dates are YYYY-MM-DD, times YYYY-MM-DDThh:mm:ssZ. No
+        joins, functions, counts or date words. Example: SELECT name, amount FROM Opportunity WHERE is_won =
+        TRUE AND close_date >= 2026-01-01
 
         Args:
             query: The query; describe_object lists the fields.
@@ -177,7 +181,8 @@ class CRM(Toolkit):
 
     @tool(effect="read")
     async def describe_object(self, object_type: ObjectType, *, ctx: CallContext) -> ObjectInfo:
-        """The fields of one kind of record: their types, which may be set or changed, and the values to choose from.
+        """The fields of one kind of record: their types, which may be set or changed, and the values to
+        choose from.
 
         Args:
             object_type: The kind of record.
@@ -200,7 +205,7 @@ class CRM(Toolkit):
             ),
         )
 
-    # --- writing --------------------------------------------------------------------------------------------------
+    # --- writing ----------------------------------------------------------------------------------
 
     @tool(effect="write")
     async def create_lead(
@@ -217,7 +222,8 @@ class CRM(Toolkit):
         *,
         ctx: CallContext,
     ) -> Created:
-        """Note someone who may become a customer. Look first whether the person is known (search_contacts, run_query).
+        """Note someone who may become a customer. Look first whether the person is known (search_contacts,
+        run_query).
 
         Args:
             last_name: Family name.
@@ -231,9 +237,18 @@ class CRM(Toolkit):
             description: What is known so far.
         """
         return await self._create(
-            _LEAD, ctx, last_name=last_name, company=company, first_name=first_name, email=email, phone=phone,
-            title=title, website=website, source=source, description=description,
-        )  # fmt: skip
+            _LEAD,
+            ctx,
+            last_name=last_name,
+            company=company,
+            first_name=first_name,
+            email=email,
+            phone=phone,
+            title=title,
+            website=website,
+            source=source,
+            description=description,
+        )
 
     @tool(effect="write")
     async def create_contact(
@@ -260,9 +275,16 @@ class CRM(Toolkit):
             department: Department.
         """
         return await self._create(
-            _CONTACT, ctx, account_id=check_id(_ACCOUNT, account_id), last_name=last_name, first_name=first_name,
-            email=email, phone=phone, title=title, department=department,
-        )  # fmt: skip
+            _CONTACT,
+            ctx,
+            account_id=check_id(_ACCOUNT, account_id),
+            last_name=last_name,
+            first_name=first_name,
+            email=email,
+            phone=phone,
+            title=title,
+            department=department,
+        )
 
     @tool(effect="write", idempotent=True, preview=_OF_RECORD)
     async def update_record(
@@ -275,8 +297,8 @@ class CRM(Toolkit):
     ) -> Updated:
         """Change fields of one record; fields that are not named stay as they are.
 
-        Only the fields that describe_object calls updatable may be changed. An opportunity's stage is moved by
-        set_opportunity_stage.
+        Only the fields that describe_object calls updatable may be changed. An opportunity's stage is moved
+        by set_opportunity_stage.
 
         Args:
             object_type: The kind of record.
@@ -293,7 +315,8 @@ class CRM(Toolkit):
     async def set_opportunity_stage(
         self, opportunity_id: Annotated[RecordId, Target], stage: Stage, *, ctx: CallContext
     ) -> Opportunity:
-        """Move a deal to another stage, and see the deal as it then stands. Setting the stage it has changes nothing.
+        """Move a deal to another stage, and see the deal as it then stands. Setting the stage it has changes
+        nothing.
 
         Args:
             opportunity_id: Id of the opportunity (begins with 006).
@@ -354,11 +377,13 @@ class CRM(Toolkit):
         *,
         ctx: CallContext,
     ) -> Conversion:
-        """Turn a lead into a contact at an account, and a new opportunity if one is named. This cannot be undone.
+        """Turn a lead into a contact at an account, and a new opportunity if one is named. This cannot be
+        undone.
 
         Args:
             lead_id: Id of the lead (begins with 00Q).
-            account_id: Existing account to put the person in (begins with 001); left out, a new account is made.
+            account_id: Existing account to put the person in (begins with 001); left out, a new account is
+                made.
             opportunity_name: Name of the new opportunity; left out, none is made.
         """
         account = check_id(_ACCOUNT, account_id) if account_id else None
@@ -368,7 +393,8 @@ class CRM(Toolkit):
     async def delete_record(
         self, object_type: ObjectType, record_id: Annotated[RecordId, Target], *, ctx: CallContext
     ) -> Deleted:
-        """Delete one record and what belongs to it alone (an account's contacts, open or lost deals and activities).
+        """Delete one record and what belongs to it alone (an account's contacts, open or lost deals and
+        activities).
 
         Args:
             object_type: The kind of record.
@@ -379,12 +405,14 @@ class CRM(Toolkit):
         await self._backend.delete(spec, record_id, ctx)
         return Deleted(object_type, record_id)
 
-    # --- the way to the backend -----------------------------------------------------------------------------------
+    # --- the way to the backend -------------------------------------------------------------------
 
     async def _page(
         self, model: type[R], where: Sequence[Condition], by: str, limit: int, ctx: CallContext
     ) -> Page[R]:
-        """At most `limit` records, and never more than the row cap; one more is asked for, to know whether there is."""
+        """At most `limit` records, and never more than the row cap; one more is asked for, to know whether
+        there is.
+        """
         spec = next(spec for spec in OBJECTS.values() if spec.model is model)
         cap = min(limit, self._settings.row_cap)
         order = (Order(spec.field(by.lstrip("-")), by.startswith("-"), nulls_last=True),)

@@ -1,4 +1,6 @@
-"""How the fake lets people in: SOAP with password and token, OAuth with a signed JWT or client credentials."""
+"""How the fake lets people in: SOAP with password and token, OAuth with a signed JWT or client
+credentials.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,15 @@ from toolcrib.testing import Reply, Request
 __all__ = ["ConnectedApp", "Logins", "soap_fault"]
 
 _PARTNER = "{urn:partner.soap.sforce.com}"
+_WRONG = "Invalid username, password, security token; or user locked out."
 _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectedApp:
-    """What an org knows of a connected app: its secret, the public key of its certificate, whom it may act for."""
+    """What an org knows of a connected app: its secret, the public key of its certificate, whom it may act
+    for.
+    """
 
     consumer_key: str
     consumer_secret: str
@@ -56,11 +61,9 @@ class Logins:
         password, token = self.users.get(username, (None, None))
         given = call.findtext(f"{_PARTNER}password") or ""
         if password is not None and token and given == password:
-            words = "LOGIN_MUST_USE_SECURITY_TOKEN: Invalid username, password, security token; or user locked out."
-            return soap_fault("LOGIN_MUST_USE_SECURITY_TOKEN", words)
+            return soap_fault("LOGIN_MUST_USE_SECURITY_TOKEN", f"LOGIN_MUST_USE_SECURITY_TOKEN: {_WRONG}")
         if password is None or given != f"{password}{token}":
-            words = "INVALID_LOGIN: Invalid username, password, security token; or user locked out."
-            return soap_fault("INVALID_LOGIN", words)
+            return soap_fault("INVALID_LOGIN", f"INVALID_LOGIN: {_WRONG}")
         session = self.open(username)
         url = f"https://{self.instance}/services/Soap/u/{version}/00DTC0000000001"
         return _xml(
@@ -138,17 +141,20 @@ class Logins:
 def soap_fault(code: str, message: str) -> Reply:
     """A SOAP fault as the partner API sends it, status 500."""
     plain = escape(re.sub(r"^\w+:", "", code) if code.startswith("sf:") else code)
-    detail = f"<sf:exceptionCode>{plain}</sf:exceptionCode><sf:exceptionMessage>{escape(message)}</sf:exceptionMessage>"
+    words = f"<sf:exceptionMessage>{escape(message)}</sf:exceptionMessage>"
+    detail = f"<sf:exceptionCode>{plain}</sf:exceptionCode>{words}"
     return _xml(
         f"<soapenv:Fault><faultcode>{escape(code)}</faultcode><faultstring>{escape(message)}</faultstring>"
-        f'<detail><sf:LoginFault xmlns:sf="urn:fault.partner.soap.sforce.com">{detail}</sf:LoginFault></detail></soapenv:Fault>',
+        f'<detail><sf:Fault xmlns:sf="urn:fault.partner.soap.sforce.com">{detail}</sf:Fault></detail>'
+        "</soapenv:Fault>",
         500,
     )
 
 
 def _xml(body: str, status: int = 200) -> Reply:
     whole = (
-        '<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" '
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" '
         f'xmlns="urn:partner.soap.sforce.com"><soapenv:Body>{body}</soapenv:Body></soapenv:Envelope>'
     )
     return Reply(status, whole.encode(), {"content-type": "text/xml; charset=utf-8"})

@@ -1,4 +1,5 @@
-"""Salesforce's side of the schema, written down from its object reference and independent of the pack's models.
+"""Salesforce's side of the schema, written down from its object reference and independent of the pack's
+models.
 
 One field a word: name, type, longest text, and `c` creatable, `u` updatable, `!` required.
 """
@@ -27,31 +28,55 @@ class VendorField:
         return self.type in ("string", "url", "phone", "picklist", "textarea", "email")
 
 
-_SYSTEM = "Id:id:18: IsDeleted:boolean:0: CreatedDate:datetime:0: LastModifiedDate:datetime:0: SystemModstamp:datetime:0:"
-_PERSON = "Name:string:121: FirstName:string:40:cu LastName:string:80:cu! Email:email:80:cu Phone:phone:40:cu Title:string:128:cu"
+_SYSTEM = (
+    "Id:id:18: IsDeleted:boolean:0: CreatedDate:datetime:0: LastModifiedDate:datetime:0: "
+    "SystemModstamp:datetime:0:"
+)
+_PERSON = (
+    "Name:string:121: FirstName:string:40:cu LastName:string:80:cu! "
+    "Email:email:80:cu Phone:phone:40:cu Title:string:128:cu"
+)
 _SIZE = "Website:url:255:cu Industry:picklist:255:cu NumberOfEmployees:int:8:cu AnnualRevenue:currency:0:cu"
 _TEXT = "Description:textarea:32000:cu"
 _FIELDS = {
-    "Account": f"Name:string:255:cu! Phone:phone:40:cu {_SIZE} BillingCity:string:40:cu BillingCountry:string:80:cu {_TEXT}",
+    "Account": f"Name:string:255:cu! Phone:phone:40:cu {_SIZE} BillingCity:string:40:cu "
+    f"BillingCountry:string:80:cu {_TEXT}",
     "Contact": f"{_PERSON} AccountId:reference:18:cu Department:string:80:cu {_TEXT}",
-    "Lead": f"{_PERSON} {_SIZE} {_TEXT} Company:string:255:cu! LeadSource:picklist:255:cu Status:picklist:255:cu "
-    "Rating:picklist:255:cu IsConverted:boolean:0:c ConvertedAccountId:reference:18: ConvertedContactId:reference:18: "
+    "Lead": f"{_PERSON} {_SIZE} {_TEXT} Company:string:255:cu! LeadSource:picklist:255:cu "
+    "Status:picklist:255:cu "
+    "Rating:picklist:255:cu IsConverted:boolean:0:c ConvertedAccountId:reference:18: "
+    "ConvertedContactId:reference:18: "
     "ConvertedOpportunityId:reference:18:",
-    "Opportunity": f"Name:string:120:cu! AccountId:reference:18:cu StageName:picklist:255:cu! CloseDate:date:0:cu! "
+    "Opportunity": f"Name:string:120:cu! AccountId:reference:18:cu StageName:picklist:255:cu! "
+    "CloseDate:date:0:cu! "
     f"Amount:currency:0:cu IsClosed:boolean:0: IsWon:boolean:0: NextStep:string:255:cu {_TEXT}",
-    "Task": f"Type:picklist:255:cu Subject:string:255:cu {_TEXT} ActivityDate:date:0:cu Status:picklist:255:cu! "
+    "Task": f"Type:picklist:255:cu Subject:string:255:cu {_TEXT} ActivityDate:date:0:cu "
+    "Status:picklist:255:cu! "
     "WhoId:reference:18:cu WhatId:reference:18:cu AccountId:reference:18:",
 }
 PREFIXES = {"Account": "001", "Contact": "003", "Lead": "00Q", "Opportunity": "006", "Task": "00T"}
 PICKLISTS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("Opportunity", "StageName"): (
-        "Prospecting", "Qualification", "Needs Analysis", "Value Proposition", "Id. Decision Makers",
-        "Perception Analysis", "Proposal/Price Quote", "Negotiation/Review", "Closed Won", "Closed Lost",
+        "Prospecting",
+        "Qualification",
+        "Needs Analysis",
+        "Value Proposition",
+        "Id. Decision Makers",
+        "Perception Analysis",
+        "Proposal/Price Quote",
+        "Negotiation/Review",
+        "Closed Won",
+        "Closed Lost",
     ),
     ("Task", "Type"): ("Call", "Email", "Meeting", "Other"),
     ("Task", "Status"): ("Not Started", "In Progress", "Completed"),
-    ("Lead", "Status"): ("Open - Not Contacted", "Working - Contacted", "Closed - Converted", "Closed - Not Converted"),
-}  # fmt: skip
+    ("Lead", "Status"): (
+        "Open - Not Contacted",
+        "Working - Contacted",
+        "Closed - Converted",
+        "Closed - Not Converted",
+    ),
+}
 
 
 def _field(word: str) -> VendorField:

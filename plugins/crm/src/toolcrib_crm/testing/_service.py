@@ -31,9 +31,9 @@ Handler: TypeAlias = Callable[[Request], Reply]
 class FakeSalesforce(FakeService):
     """A strict little org on loopback HTTP; `adapter()` leads a client's HTTPS requests to it.
 
-    What `FakeService` can do to the next requests (`fail`, `cut`, `holding`) comes on top of `expire_sessions`, `vanish`
-    (do the work, then hang up without an answer) and `page_size`. `queries` are all SOQL texts received, `changes` all
-    writes that were done, `store` the records.
+    What `FakeService` can do to the next requests (`fail`, `cut`, `holding`) comes on top of
+    `expire_sessions`, `vanish` (do the work, then hang up without an answer) and `page_size`. `queries` are
+    all SOQL texts received, `changes` all writes that were done, `store` the records.
     """
 
     def __init__(self, *, instance: str = "acme.my.salesforce.com", page_size: int = 2000) -> None:
@@ -66,10 +66,12 @@ class FakeSalesforce(FakeService):
     def _data(self, method: str, path: str, handler: Handler) -> None:
         self.route(method, _VERSION + path, lambda request: self._guarded(request, handler))
 
-    # --- what tests use -------------------------------------------------------------------------------------------
+    # --- what tests use ---------------------------------------------------------------------------
 
     def add_user(self, username: str, password: str, security_token: str = "") -> None:
-        """A user who may log in by SOAP; without a token only the password is asked for (a trusted network)."""
+        """A user who may log in by SOAP; without a token only the password is asked for (a trusted
+        network).
+        """
         self.logins.users[username] = (password, security_token)
 
     def add_app(self, app: ConnectedApp) -> None:
@@ -103,7 +105,9 @@ class FakeSalesforce(FakeService):
         return LoopbackAdapter(self.url)
 
     def session(self) -> requests.Session:
-        """A `requests` session that takes this service for all of HTTPS, for the bare `simple_salesforce` client."""
+        """A `requests` session that takes this service for all of HTTPS, for the bare `simple_salesforce`
+        client.
+        """
         session = requests.Session()
         session.mount("https://", self.adapter())
         return session
@@ -113,7 +117,7 @@ class FakeSalesforce(FakeService):
         code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(status, "UNKNOWN_EXCEPTION")
         return [{"errorCode": code, "message": message}]
 
-    # --- serving --------------------------------------------------------------------------------------------------
+    # --- serving ----------------------------------------------------------------------------------
 
     def _serve(self, request: Request) -> tuple[Reply, int | None]:
         before = len(self.changes)
@@ -241,7 +245,7 @@ class FakeSalesforce(FakeService):
             raise Refusal(400, "JSON_PARSER_ERROR", "The HTTP entity body must be an object")
         return body
 
-    # --- SOAP -----------------------------------------------------------------------------------------------------
+    # --- SOAP -------------------------------------------------------------------------------------
 
     def _soap(self, request: Request) -> Reply:
         if (
@@ -283,7 +287,8 @@ class FakeSalesforce(FakeService):
             lead = asked.get("leadId") or ""
             ids = self.store.convert(lead, asked.get("accountId"), deal, asked.get("convertedStatus") or "")
         except Refusal as refused:
-            errors = f"<errors><message>{escape(refused.message)}</message><statusCode>{refused.code}</statusCode></errors>"
+            message = f"<message>{escape(refused.message)}</message>"
+            errors = f"<errors>{message}<statusCode>{refused.code}</statusCode></errors>"
             return soap_reply(
                 f"<convertLeadResponse><result>{errors}<success>false</success></result></convertLeadResponse>"
             )
@@ -302,7 +307,9 @@ _CONVERT_ORDER = (
 
 
 class LoopbackAdapter(HTTPAdapter):
-    """Sends what is meant for `https://HOST` to the fake, HOST in the header, so that clients need no other address."""
+    """Sends what is meant for `https://HOST` to the fake, HOST in the header, so that clients need no other
+    address.
+    """
 
     def __init__(self, base_url: str) -> None:
         super().__init__()

@@ -1,6 +1,8 @@
-"""The fake's own reading of SOQL: strict, independent of the pack's parser and builder, straight into a predicate.
+"""The fake's own reading of SOQL: strict, independent of the pack's parser and builder, straight into a
+predicate.
 
-It knows what the pack may send and refuses the rest as Salesforce would (`MALFORMED_QUERY`, `INVALID_FIELD`, ...).
+It knows what the pack may send and refuses the rest as Salesforce would (`MALFORMED_QUERY`, `INVALID_FIELD`,
+...).
 """
 
 from __future__ import annotations
@@ -255,7 +257,9 @@ class _Reader:
 
 
 def _comparable(value: Any, kind: str) -> Any:
-    """A stored value of a field type as comparisons see it: text without case, times as moments, numbers as such."""
+    """A stored value of a field type as comparisons see it: text without case, times as moments, numbers as
+    such.
+    """
     if value is None or kind in ("boolean", "id", "reference"):
         return value
     if kind in ("int", "currency"):

@@ -91,7 +91,7 @@ class Store:
         if name == "Account":
             deals = [row for row in self.all("Opportunity") if row["AccountId"] == record_id]
             if any(row["IsWon"] for row in deals):
-                words = "Your attempt to delete it could not be completed because some opportunities are Closed Won"
+                words = "Your attempt could not be completed because some opportunities are Closed Won"
                 raise Refusal(400, "DELETE_FAILED", words)
             self._drop("Opportunity", "AccountId", record_id)
             self._drop("Contact", "AccountId", record_id)
@@ -103,7 +103,9 @@ class Store:
     def convert(
         self, lead_id: str, account_id: str | None, deal: str | None, status: str
     ) -> tuple[str, str, str]:
-        """Account, contact and opportunity ids of a converted lead; the last is empty where none was asked for."""
+        """Account, contact and opportunity ids of a converted lead; the last is empty where none was asked
+        for.
+        """
         lead = self._found("Lead", lead_id)
         if lead["IsConverted"]:
             raise Refusal(400, "CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
