@@ -16,7 +16,10 @@ from toolcrib.policy import NO_PREVIEW, Facts, Policy
 from toolcrib.policy._model import MODEL, read_model
 from toolcrib.principal import Principal
 
-FIELDS = set("name tenant user agent tool effect arguments before labels expect by not_by row".split())
+FIELDS = frozenset(
+    {"name", "tenant", "user", "agent", "tool", "effect", "arguments"}
+    | {"before", "labels", "expect", "by", "not_by", "row"}
+)
 
 
 @dataclass(frozen=True)
