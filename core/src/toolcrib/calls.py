@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -30,7 +30,7 @@ Status: TypeAlias = Literal[
 
 
 def _new_id() -> str:
-    return "call-" + uuid.uuid4().hex[:16]
+    return "call-" + os.urandom(8).hex()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,12 +47,12 @@ class ToolcribError(Exception):
         self.what, self.rule, self.remedy = what, rule, remedy
 
     def __str__(self) -> str:
-        parts = [self.what.rstrip(".") + "."]
-        if self.rule:
-            parts.append(f"Rule: {self.rule.rstrip('.')}.")
-        if self.remedy:
-            parts.append(f"{self.remedy.rstrip('.')}.")
-        return " ".join(parts)
+        rule = f"Rule: {self.rule}" if self.rule else ""
+        return " ".join(_sentence(part) for part in (self.what, rule, self.remedy) if part)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 class ToolcribWarning(UserWarning):

@@ -56,51 +56,28 @@ class Case:
     have changed the world.
     """
 
-    __slots__ = (
-        "approval",
-        "arguments",
-        "asked",
-        "attempts",
-        "before",
-        "began",
-        "call",
-        "candidates",
-        "commitment",
-        "decision",
-        "id",
-        "intended",
-        "labels",
-        "policy",
-        "preview_digest",
-        "raw",
-        "secrets",
-        "started",
-        "tool",
-        "untouched",
-        "watch",
-    )
+    # Defaults stand on the class: most calls never touch most of them.
+    raw: bytes = b"{}"
+    tool: Tool | None = None
+    asked: Frozen | None = None
+    arguments: Frozen | None = None
+    policy: Policy | None = None
+    candidates: Candidates | None = None
+    decision: Decision | None = None
+    labels: frozenset[str] = frozenset()
+    before: Any = OPEN
+    preview_digest: str = ""
+    approval: Approval | None = None
+    commitment: Commitment | None = None
+    intended: bool = False
+    started: bool = False
+    attempts: int = 0
+    untouched: bool = True
 
     def __init__(self, call: ToolCall, watch: Watch | None = None) -> None:
-        self.watch = watch
+        self.call, self.watch = call, watch
         self.id = f"{_prefix}-{next(_numbers):x}"
-        self.call = call
         self.began = time.perf_counter()
-        self.raw = b"{}"
-        self.tool: Tool | None = None
-        self.asked: Frozen | None = None
-        self.arguments: Frozen | None = None
-        self.policy: Policy | None = None
-        self.candidates: Candidates | None = None
-        self.decision: Decision | None = None
-        self.labels: frozenset[str] = frozenset()
-        self.before: Any = OPEN
-        self.preview_digest = ""
-        self.approval: Approval | None = None
-        self.commitment: Commitment | None = None
-        self.intended = False
-        self.started = False
-        self.attempts = 0
-        self.untouched = True
         self.secrets: list[Mapping[str, Any]] = []
 
     def tell(self, news: Approval | Progress) -> None:

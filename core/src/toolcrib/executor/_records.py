@@ -14,9 +14,15 @@ from toolcrib.tools import Tool
 
 if TYPE_CHECKING:
     from toolcrib.audit import HmacKey
+    from toolcrib.decisions import Decision
+    from toolcrib.policy import Policy
+    from toolcrib.principal import Principal
     from toolcrib.secrets import Redactor
 
 __all__ = ["Records"]
+
+MOST_KNOWN = 4096
+"""Shared decisions whose facts are kept at hand."""
 
 LARGEST = 16 * 1024
 """Arguments over this many bytes are kept as digest and beginning, so that one call cannot fill the log."""
@@ -27,6 +33,7 @@ class Records:
 
     def __init__(self, hmac_key: HmacKey, redactor: Redactor) -> None:
         self._hmac_key, self._redactor = hmac_key, redactor
+        self._known: dict[int, tuple[Decision, dict[str, Any]]] = {}
 
     def refusal(self, case: Case, result: ToolResult) -> dict[str, Any]:
         """The one record of a call that never ran."""
@@ -134,16 +141,20 @@ class Records:
 
     def _add_decision(self, record: dict[str, Any], case: Case) -> None:
         decision, policy = case.decision, case.policy
-        if policy is not None:
-            principal = case.call.principal
-            record["roles"] = {
-                subject: list(policy.roles(subject, principal.tenant)) for subject in principal.subjects
-            }
-        if decision is None:
+        if policy is None:
             return
-        record["decision"] = decision.verdict
-        record["revision"] = decision.revision
-        record["rows"] = [str(row) for row in (*decision.rows, *decision.reviews, *decision.quotas)]
+        if decision is None:
+            record["roles"] = _roles(policy, case.call.principal)
+            return
+        # Where no condition is read, policy hands out one shared decision per principal and tool.
+        known = self._known.get(id(decision))
+        if known is None or known[0] is not decision:
+            known = (decision, _decided(decision, _roles(policy, case.call.principal)))
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            if not decision.inputs:
+                self._known[id(decision)] = known
+        record.update(known[1])
         if decision.inputs:
             record["inputs"] = {
                 name: self._input(case, name, value) for name, value in decision.inputs.items()
@@ -167,6 +178,20 @@ class Records:
             return record
         cleaned: dict[str, Any] = self._redactor.clean_value(record)
         return cleaned
+
+
+def _roles(policy: Policy, principal: Principal) -> dict[str, list[str]]:
+    return {subject: list(policy.roles(subject, principal.tenant)) for subject in principal.subjects}
+
+
+def _decided(decision: Decision, roles: dict[str, list[str]]) -> dict[str, Any]:
+    rows = (*decision.rows, *decision.reviews, *decision.quotas)
+    return {
+        "roles": roles,
+        "decision": decision.verdict,
+        "revision": decision.revision,
+        "rows": [str(row) for row in rows],
+    }
 
 
 def _unchecked(case: Case) -> Any:

@@ -52,10 +52,13 @@ class Settler:
         """Hand back what the tool returned, once its outcome is durable; without a record there is no
         result.
         """
-        result, digest = await self._result(case, ended)
         unsigned = None
+        result, digest, whole = self._result(case, ended)
         try:
-            await self._label(case)
+            if whole is not None:
+                result = await self._cut(case, result, whole)
+            if case.tool is not None and case.tool.labels:
+                await self._label(case)
             await self._audit.append(self._records.outcome(case, result, digest))
         except Exception as error:
             unsigned = _unsigned(case, ended, error)
@@ -76,25 +79,26 @@ class Settler:
                 {"kind": "admin", "action": "ledger.settle failed", "id": case.id, "error": str(error)}
             )
 
-    async def _result(self, case: Case, ended: Ended) -> tuple[ToolResult, str]:
+    def _result(self, case: Case, ended: Ended) -> tuple[ToolResult, str, Handover | None]:
+        """The result, its digest, and the handover if it is too large to hand over as it is."""
         if ended.error is not None:
-            return self._failure(case, ended), ""
+            return self._failure(case, ended), "", None
         try:
             handover = pack_up(ended.value, self._redactor, self._limits.result_bytes)
         except Unserialisable as error:
-            text = f"the tool ran, but its result cannot be shown: it is no JSON ({error})"
-            return self._as_result(case, "done" if case.changes_the_world else "failed", text), ""
-        if handover.whole is None:
-            return self._as_result(case, "done", handover.text, value=handover.value), handover.digest
-        return await self._cut(case, handover), handover.digest
+            text = f"the tool ran, but its result is no JSON and cannot be shown ({error})"
+            return self._as_result(case, "done" if case.changes_the_world else "failed", text), "", None
+        result = self._as_result(case, "done", handover.text, value=handover.value)
+        return result, handover.digest, handover if handover.whole is not None else None
 
-    async def _cut(self, case: Case, handover: Handover) -> ToolResult:
+    async def _cut(self, case: Case, result: ToolResult, handover: Handover) -> ToolResult:
+        """The result with its beginning as text, and the whole as an artifact if that is not too large."""
         assert handover.whole is not None
         size, artifact = len(handover.whole), None
         if size <= self._limits.artifact_bytes:
             artifact = await self._threads.run(store, self._artifacts, handover)
         where = f"the whole is artifact {artifact}" if artifact else "the rest is not kept: ask for less"
-        text = f"{handover.text}\n[cut: the result has {size:,} bytes; {where}]"
+        text = f"{result.text}\n[cut: the result has {size:,} bytes; {where}]"
         return self._as_result(case, "done", text, artifact=artifact)
 
     def _failure(self, case: Case, ended: Ended) -> ToolResult:
