@@ -42,7 +42,7 @@ def foreign_text(text: str, style: str = "") -> Text:
 
 def approval_view(approval: Approval, *, now: float | None = None) -> RenderableType:
     """The whole approval."""
-    parts: list[RenderableType] = [_title(approval, time.time() if now is None else now), _head(approval)]
+    parts: list[RenderableType] = [*_title(approval, time.time() if now is None else now), _head(approval)]
     parts += _targets(approval)
     parts += _effects(approval)
     if approval.edit is not None:
@@ -72,9 +72,9 @@ def span(seconds: float) -> str:
     return f"{seconds} s"
 
 
-def _title(approval: Approval, now: float) -> Rule:
+def _title(approval: Approval, now: float) -> list[RenderableType]:
     left = f"expires in {span(approval.expires - now)}" if approval.status == "pending" else approval.status
-    return Rule(Text(f"Approval {approval.id} · {left}", style="bold"), align="left", characters="─")
+    return [Text(f"Approval {approval.id} · {left}", style="bold"), Rule(characters="─", style="dim")]
 
 
 def _head(approval: Approval) -> Table:

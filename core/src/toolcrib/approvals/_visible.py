@@ -40,8 +40,10 @@ def name_of(name: str) -> str:
 
 def one_line(value: Any, limit: int = 60) -> str:
     """A value on one line of at most `limit` characters, as the default of a prompt."""
-    plain = orjson.dumps(value).decode() if isinstance(value, list | dict) else readable(value)
-    text = name_of(plain)
+    if isinstance(value, str) and value:
+        text = name_of(value)
+    else:
+        text = name_of(orjson.dumps(value).decode() if isinstance(value, list | dict) else readable(value))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

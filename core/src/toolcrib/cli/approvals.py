@@ -227,7 +227,7 @@ def _print_table(found: list[Approval]) -> None:
             approval.id,
             approval.tool,
             f"{who.agent} for {who.user or 'nobody'}",
-            "\n".join(dict.fromkeys(approvers_of(row) for row in approval.requirements)),
+            "\n".join(dict.fromkeys(approvers_of(row).replace("|", " | ") for row in approval.requirements)),
             f"in {span(approval.expires - now)}" if approval.status == "pending" else approval.status,
         )
     console_for(sys.stdout).print(table)
