@@ -79,12 +79,18 @@ async def test_a_conversion_that_fails_leaves_nothing(embedded, ctx, monkeypatch
 
 async def test_two_backends_on_one_folder_see_each_other(tmp_path, ctx):
     one, two = CRM(EmbeddedBackend(tmp_path)), CRM(EmbeddedBackend(tmp_path))
-    made = await asyncio.gather(
-        *(crm.create_lead(f"L{n}", "Both", ctx=ctx) for n in range(10) for crm in (one, two))
-    )
-    assert len({created.id for created in made}) == 20
+
+    async def write(crm, number):
+        made = await crm.create_lead(f"L{number}", "Both", ctx=ctx)
+        # Reads before it writes: only a transaction that takes its lock at once survives the other's writes.
+        await crm.update_record("Lead", made.id, {"rating": "Hot"}, ctx=ctx)
+        return made.id
+
+    ids = await asyncio.gather(*(write(crm, number) for number in range(30) for crm in (one, two)))
+    assert len(set(ids)) == 60
     for crm in (one, two):
-        assert len((await crm.run_query("SELECT id FROM Lead WHERE company = 'Both'", ctx=ctx)).rows) == 20
+        rows = (await crm.run_query("SELECT rating FROM Lead WHERE company = 'Both'", ctx=ctx)).rows
+        assert [row["rating"] for row in rows] == ["Hot"] * 60
         await crm.close()
 
 

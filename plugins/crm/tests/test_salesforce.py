@@ -252,6 +252,21 @@ async def test_pages_are_followed_up_to_the_cap_and_no_further(fake, ctx):
     assert len(pages) == 4
 
 
+async def test_pages_without_end_are_not_followed_for_ever(fake, ctx):
+    """Should the vendor not heed the LIMIT, the cap is ours."""
+    crm = await logged_in(fake, ctx)
+    page = {
+        "done": False,
+        "records": [{"Id": DEMO.account_id}] * 10,
+        "nextRecordsUrl": "/services/data/v59.0/query/01gTC0000000001-10",
+    }
+    seen = len(fake.requests)
+    fake.answer(Reply.json(page), times=99)
+    result = await crm.run_query("SELECT id FROM Account LIMIT 35", ctx=ctx)
+    assert (len(result.rows), result.more) == (35, True)
+    assert len(fake.requests) == seen + 4
+
+
 @pytest.mark.parametrize(
     "url",
     [
