@@ -77,7 +77,7 @@ def run(desk):
     """Run a command; its exit code and output. An error that the frame would tell (exit 1) is raised."""
 
     def command(*arguments, code=0, input=None):
-        result = CliRunner().invoke(approvals, arguments, obj=desk, input=input)
+        result = CliRunner().invoke(approvals, arguments, obj=desk, input=input, env={"COLUMNS": "120"})
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         assert result.exit_code == code, result.output
@@ -97,7 +97,7 @@ def test_an_empty_list_says_so(run):
 
 def test_the_list_shows_what_waits(run, desk, pending):
     text = run("list")
-    for word in (pending.id, "crm.set_stage", "seller for alice", "sales-lead|user:bob", "in 9 min"):
+    for word in (pending.id, "crm.set_stage", "seller for alice", "sales-lead | user:bob", "in 9 min"):
         assert word in text
     assert [each["id"] for each in json.loads(run("list", "--json"))] == [pending.id]
 
@@ -143,12 +143,7 @@ def test_approve_records_first_and_then_stores(run, desk, pending):
     (record,) = desk.records
     assert record["action"] == "answered"
     assert (record["approval"], record["approver"], record["verdict"]) == (pending.id, "lea", "approve")
-    assert (record["user"], record["agent"], record["tenant"], record["call"]) == (
-        "alice",
-        "seller",
-        "acme",
-        "call-1",
-    )
+    assert [record[name] for name in ("user", "agent", "call")] == ["alice", "seller", "call-1"]
 
 
 def test_what_cannot_be_recorded_is_not_answered(run, desk, pending):

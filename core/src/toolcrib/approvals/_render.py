@@ -62,13 +62,13 @@ def edit_view(asked: Mapping[str, Any], edited: Mapping[str, Any]) -> Renderable
     )
 
 
-def span(seconds: float) -> str:
-    """A time span in words: `9 min 58 s`."""
+def span(seconds: float, *, coarse: bool = False) -> str:
+    """A time span in words: `9 min 58 s`; `coarse` leaves the smaller unit out."""
     seconds = max(0, int(seconds))
     for size, big, part, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
         if seconds >= size:
             rest = seconds % size // part
-            return f"{seconds // size} {big}" + (f" {rest} {small}" if rest else "")
+            return f"{seconds // size} {big}" + (f" {rest} {small}" if rest and not coarse else "")
     return f"{seconds} s"
 
 

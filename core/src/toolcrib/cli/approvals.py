@@ -217,9 +217,8 @@ def _print_table(found: list[Approval]) -> None:
     from toolcrib.approvals._render import console_for, span
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("ID", no_wrap=True)
-    for heading in ("Tool", "Asked by", "Needs", "Expires"):
-        table.add_column(heading, overflow="fold")
+    for heading in ("ID", "Tool", "Asked by", "Needs", "Expires"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("ID", "Tool", "Expires"))
     now = time.time()
     for approval in found:
         who = approval.principal
@@ -228,6 +227,8 @@ def _print_table(found: list[Approval]) -> None:
             approval.tool,
             f"{who.agent} for {who.user or 'nobody'}",
             "\n".join(dict.fromkeys(approvers_of(row).replace("|", " | ") for row in approval.requirements)),
-            f"in {span(approval.expires - now)}" if approval.status == "pending" else approval.status,
+            "in " + span(approval.expires - now, coarse=True)
+            if approval.status == "pending"
+            else approval.status,
         )
     console_for(sys.stdout).print(table)

@@ -103,12 +103,11 @@ def _print_table(rows: list[LedgerRow]) -> None:
     from toolcrib.approvals._render import console_for
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("ID", no_wrap=True)
-    for heading in ("Status", "Tool", "For", "Call", "Since"):
-        table.add_column(heading, overflow="fold")
+    for heading in ("ID", "Status", "Tool", "For", "Call", "Since"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("ID", "Status", "Tool"))
     for row in rows:
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created))
-        status = f"{row.status} ({row.settled_by})" if row.settled_by else row.status
+        status = f"{row.status}\nby {row.settled_by}" if row.settled_by else row.status
         who = f"{row.scope.agent} for {row.scope.user}"
         table.add_row(row.id, status, row.scope.tool, who, row.call_id, since)
     console_for(sys.stdout).print(table)
