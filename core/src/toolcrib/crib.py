@@ -143,7 +143,7 @@ class Crib:
         return await self.execute(request, watch=watch)
 
     async def execute(self, call: ToolCall, *, watch: Watch | None = None) -> ToolResult:
-        """What came of `call`. A crib that cannot be opened (no policy, no audit log, …) refuses every call."""
+        """What came of `call`. A crib that cannot be opened (no policy, no audit log) refuses every call."""
         try:
             executor = self.executor
         except ToolcribError as error:
@@ -202,8 +202,8 @@ class Crib:
     async def answer(self, approval: str, answer: Answer) -> Approval:
         """Answer an approval: entitled by policy, recorded, then stored; the approval as it then stands.
 
-        Raises `CallDenied` for somebody who satisfies none of its rows, `InvalidArguments` for an edit that does
-        not fit, and what `State.answer` raises.
+        Raises `CallDenied` for somebody who satisfies none of its rows, `InvalidArguments` for an edit that
+        does not fit, and what `State.answer` raises.
         """
         asked = await asyncio.to_thread(self.state.get_approval, approval)
         policy = self.policy()

@@ -16,7 +16,7 @@ __all__ = ["make_crib", "write_crib"]
 
 
 def write_crib(folder: Path, rows: str, *, config: str = "") -> Path:
-    """Write `toolcrib.toml` (tenant `acme`, only what `config` adds) and a policy of `rows`; the config's path."""
+    """Write `toolcrib.toml` (tenant `acme`, plus `config`) and a policy of `rows`; the config's path."""
     from toolcrib.policy._model import MODEL
 
     policies = folder / "policies"
