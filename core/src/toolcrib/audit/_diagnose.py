@@ -97,11 +97,12 @@ def _misplaced(context: Context, log: dict[str, Any], line: bytes, lines: Iterat
     """The line is a whole record, but not the one that follows the line before it."""
     head, seq, prev = context.head, log["seq"], log["prev"].encode()
     expected = head.seq + 1
+    if prev == head.hash and seq == expected and log["segment"] != context.segment:
+        detail = f"it belongs into segment {log['segment']} and was moved here"
+        return _problem(context, "inserted", seq, detail)
     if prev == head.hash:
         why = (
-            f"it counts itself as {seq}"
-            if seq != expected
-            else "its time is earlier than that of the record before"
+            f"it counts itself as {seq}" if seq != expected else "its time is before that of the last record"
         )
         return _problem(context, "edited", expected, f"{why}; its hash was made anew")
     if prev == context.before.hash and seq == head.seq:
@@ -129,6 +130,8 @@ def _misplaced(context: Context, log: dict[str, Any], line: bytes, lines: Iterat
 
 def _doubled(context: Context, line: bytes, following: bytes) -> Problem:
     """Two lines follow the same record. The true one is that which the next line continues."""
+    if _hash(line) == context.head.hash:
+        return _problem(context, "inserted", context.head.seq, f"a copy of record {context.head.seq}")
     entry = parse(following)
     goes_on_here = entry is not None and entry["log"]["prev"].encode() == _hash(line)
     seq = context.head.seq

@@ -113,6 +113,9 @@ class Store:
             self._drop()
 
     def _append(self, records: Sequence[bytes]) -> tuple[int, bytes]:
+        if not self._opened:
+            self._note(event="opened", **_who())
+            self._opened = True
         ts = timestamp(time.time_ns())
         if ts < self._head.ts:
             ts = self._hold_clock(ts)
@@ -188,11 +191,6 @@ class Store:
                 self._roll()
             self._open_segment(self._number + 1)
             self._read_growth(fstat(self._fd).st_size)
-        if not self._opened:
-            self._opened = True
-            self._note(
-                event="opened", user=_user(), host=socket.gethostname(), pid=os.getpid(), python=_python()
-            )
 
     def _find_end(self) -> None:
         """From nothing: the last segment in use and what stands at its end."""
@@ -252,15 +250,18 @@ class Store:
         self._next = True
 
 
-def _user() -> str:
+def _who() -> dict[str, Any]:
+    """Which process writes: what the log's first record of each process says."""
     try:
-        return getpass.getuser()
+        user = getpass.getuser()
     except (KeyError, OSError):
-        return str(os.getuid())
-
-
-def _python() -> str:
-    return platform.python_version()
+        user = str(os.getuid())
+    return {
+        "user": user,
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "python": platform.python_version(),
+    }
 
 
 def _after_fork() -> None:

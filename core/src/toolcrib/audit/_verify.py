@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from toolcrib.audit._chain import GENESIS, Head, follow
 from toolcrib.audit._checkpoint import Checkpoint
@@ -23,8 +24,11 @@ from toolcrib.audit._segments import name_of, snapshot, strays, successor
 
 __all__ = ["Problem", "Verification", "verify"]
 
+Segment: TypeAlias = tuple[int, Path, int]
+
 _CHUNK = 256 * 1024  # stays in the processor's cache between splitting and hashing
 _LONGEST = MAX_RECORD + 64 * 1024
+_EMPTY = "it is empty and no record names it: a crash leaves this (the next append puts it to use)"
 _CRASH = (
     "the line has no end: a crash leaves this (the next append sets it aside), and so does cutting the file"
 )
@@ -99,7 +103,7 @@ class _Pass:
 
     def __init__(
         self,
-        segments: list[tuple[int, Path, int]],
+        segments: list[Segment],
         evidence: Evidence,
         progress: Callable[[int, int], None] | None,
     ) -> None:
@@ -116,8 +120,7 @@ class _Pass:
         for index, (number, path, size) in enumerate(self.segments):
             if number != index + 1:
                 return self._missing(index + 1)
-            following = None if index + 1 == len(self.segments) else name_of(number + 1)
-            if problem := self._segment(number, path, size, following):
+            if problem := self._segment(number, path, size, self.segments[index + 1 :]):
                 return problem
             place = path.name
         return self.evidence.unmet(self.head.seq, place)
@@ -126,7 +129,7 @@ class _Pass:
         detail = f"segment {name_of(number)} is missing, and its records with it"
         return Problem("deleted", name_of(number), None, self.head.seq + 1, detail)
 
-    def _segment(self, number: int, path: Path, size: int, following: str | None) -> Problem | None:
+    def _segment(self, number: int, path: Path, size: int, later: list[Segment]) -> Problem | None:
         count, last = 0, b""
         for lines, rest in self._chunks(path, size):
             if problem := self._lines(lines, number, path, count):
@@ -135,7 +138,7 @@ class _Pass:
             last = lines[-1] if lines else last
             if rest:
                 return Problem("torn", path.name, count + 1, self.head.seq + 1, _CRASH)
-        return self._handover(path, count, successor(last), following)
+        return self._handover(path, count, successor(last), later)
 
     def _chunks(self, path: Path, left: int) -> Iterator[tuple[list[bytes], bytes]]:
         """Lines without their ends, piece by piece; the last piece may come with bytes after the last line
@@ -179,16 +182,15 @@ class _Pass:
             return self.before
         return self.head if good == 1 else Head(self.head.seq + good - 1, part[good - 2][9:73], b"")
 
-    def _handover(self, path: Path, count: int, named: str | None, following: str | None) -> Problem | None:
+    def _handover(self, path: Path, count: int, named: str | None, later: list[Segment]) -> Problem | None:
         """A full segment names the one that follows; the last names none."""
-        if named == following:
-            return None
         seq = self.head.seq + 1
-        if named and not following:
+        if named and not later:
             return Problem("cut", path.name, count, seq, f"the log goes on in {named}, which is missing")
-        if following and not named:
-            detail = f"{path.name} does not hand over to {following}: its last lines are missing"
-            return Problem("deleted", path.name, count + 1, seq, detail)
-        return Problem(
-            "edited", path.name, count, self.head.seq, f"the log goes on in {named}, not in {following}"
-        )
+        if named or not later:
+            return None
+        _, extra, size = later[0]
+        if not size:
+            return Problem("extra file", extra.name, None, None, _EMPTY)
+        detail = f"{path.name} does not hand over to {extra.name}: its last lines are missing"
+        return Problem("deleted", path.name, count + 1, seq, detail)

@@ -30,7 +30,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%fZ"])
 _GOOD = {"allow", "done", "approved", "approve"}
 _WAITING = {"review", "pending", "requested", "running?"}
-_FOLDING = {"who": (9, 24), "tool": (25, 32), "what": (25, 32), "approver": (8, 18)}
+_FOLDING = {"who": (9, 24), "tool": (18, 32), "what": (18, 32), "approver": (8, 18)}
 """Columns of any length: the least width in characters, and the greatest in percent of the terminal's."""
 _LOOK_BACK = 1000  # records read beyond the last row shown, to complete calls whose intent lies further back
 
@@ -320,17 +320,12 @@ def _plain(value: object, style: str = "") -> Text:
 def _table(records: Sequence[Mapping[str, Any]], *columns: str) -> Table:
     from rich.table import Table
 
-    day = f"{records[0]['ts'][:10]}, UTC" if records and _one_day(records) else "UTC"
-    table = Table(
-        box=None,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-        header_style="bold",
-        caption=day,
-        caption_justify="left",
-    )
-    table.add_column("time", no_wrap=True)
     room = console().width
+    day = f"{records[0]['ts'][:10]}, UTC" if records and _one_day(records) else "UTC"
+    gap = 2 if room >= 100 else 1
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold", caption=day)
+    table.caption_justify = "left"
+    table.add_column("time", no_wrap=True)
     for column in columns:
         folds = _FOLDING.get(column)
         if folds is None:
