@@ -69,7 +69,7 @@ def _line(record: logging.LogRecord) -> str:
 def _shape(value: Any, key: str = "") -> Any:
     if key == "payload" and isinstance(value, str):
         return _payload(value)
-    if key in OPAQUE:
+    if key in OPAQUE or (key == "content" and isinstance(value, Mapping)):
         return _withheld(value)
     if isinstance(value, Mapping):
         return {name: _shape(inner, str(name)) for name, inner in value.items()}
