@@ -323,7 +323,9 @@ class Crib:
                 state=self.state,
                 audit=self.audit,
                 broker=self.broker,
-                hmac_key=HmacKey.load_or_create(self.config.keys / "hmac.key"),
+                hmac_key=HmacKey.load_or_create(
+                    self.config.keys / "hmac.key", audit_folder=self.audit.folder
+                ),
                 channels=self._channels,
                 approvals=self.config.approvals,
                 limits=self.config.limits,

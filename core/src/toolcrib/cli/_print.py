@@ -16,6 +16,10 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 """The `--json` option, the same everywhere."""
 
 
+_ESCAPES = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+"""DEL and the C1 controls: legal in JSON, but U+009B starts a terminal's control sequence."""
+
+
 def emit_json(value: Any) -> None:
     """Print `value` as one JSON document."""
     import orjson
