@@ -1,1 +1,7 @@
-"""toolcrib_workflows."""
+"""Ready-made jobs for Toolcrib: lead outreach, and the demo that shows it to newcomers."""
+
+from toolcrib_workflows._pack import toolcrib_workflows
+
+__all__ = ["PACK_API", "toolcrib_workflows"]
+
+PACK_API = 1

@@ -1,0 +1,33 @@
+"""The jobs that this pack brings. Nothing heavy is imported before one of them runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolcrib.hookspecs import Workflow, hookimpl
+
+if TYPE_CHECKING:
+    import click
+
+__all__ = ["toolcrib_workflows"]
+
+
+@hookimpl
+def toolcrib_workflows() -> list[Workflow]:
+    """Lead outreach, and the same job as a demo."""
+    return [
+        Workflow("lead-outreach", "Research a company, draft a mail, have a human see it, send it.", _outreach),
+        Workflow("demo", "Lead outreach on sample data: see what is allowed, refused and approved.", _demo),
+    ]
+
+
+def _outreach() -> click.Command:
+    from toolcrib_workflows._command import job_command
+
+    return job_command("lead-outreach", "toolcrib-outreach")
+
+
+def _demo() -> click.Command:
+    from toolcrib_workflows._command import job_command
+
+    return job_command("demo", "toolcrib-demo")
