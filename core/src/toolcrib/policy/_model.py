@@ -84,7 +84,8 @@ def read_model(text: str, file: str = "model.conf") -> Model:
         raise _bad(file, f"does not parse: {error}", "model.conf is Casbin's own format") from None
     _check_keys(options, file)
     if _normal(options) == _normal(model_options(MODEL)):
-        return Model(text, _columns(options, file), shipped=True)
+        # Casbin wants its effects letter by letter; what only differs in white space is loaded as shipped.
+        return Model(MODEL, _columns(options, file), shipped=True)
     return _custom(text, options, file)
 
 

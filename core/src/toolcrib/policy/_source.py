@@ -22,7 +22,9 @@ __all__ = ["Event", "OnEvent", "PolicySource"]
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at the files."""
-SETTLE = 0.1
+SETTLE = 0.25
+"""Together they keep a change from being seen later than within a second."""
+TRIES = 10
 
 Event: TypeAlias = Literal["loaded", "failed"]
 OnEvent: TypeAlias = Callable[[Event, str], None]
@@ -44,9 +46,8 @@ class PolicySource:
     def __init__(self, folder: Path, on_event: OnEvent = _ignore) -> None:
         self.folder, self._on_event = Path(folder), on_event
         self._lock = threading.Lock()
-        self._seen = self._look()
         self._waiting: _Seen | None = None
-        self._policy = Policy.load(self.folder)
+        self._seen, self._policy = self._read()
         self._next = time.monotonic() + LOOK_EVERY
 
     def current(self) -> Policy:
@@ -65,34 +66,67 @@ class PolicySource:
         are bad.
         """
         with self._lock:
-            self._waiting, self._seen = None, self._look()
-            return self._load()
+            try:
+                seen, policy = self._read()
+            except PolicyError as error:
+                self._failed(error)
+                raise
+            return self._swap(seen, policy)
 
     def _follow(self) -> None:
         seen, self._next = self._look(), time.monotonic() + LOOK_EVERY
         if seen == self._seen:
             self._waiting = None
         elif seen == self._waiting or _is_settled(seen):
-            self._waiting, self._seen = None, seen
-            try:
-                self._load()
-            except PolicyError:
-                return
+            self._take(seen)
         else:
-            self._waiting, self._next = seen, time.monotonic() + SETTLE
+            self._wait(seen)
 
-    def _load(self) -> Policy:
+    def _take(self, seen: _Seen) -> None:
         try:
             policy = Policy.load(self.folder)
         except PolicyError as error:
-            self._on_event(
-                "failed", f"{error} The policy in force stays at revision {self._policy.revision}."
-            )
-            raise
-        changed, self._policy = policy.revision != self._policy.revision, policy
+            if self._look() != seen:
+                self._wait(None)
+            else:
+                self._waiting, self._seen = None, seen
+                self._failed(error)
+            return
+        if self._look() == seen:
+            self._swap(seen, policy)
+        else:
+            self._wait(None)
+
+    def _wait(self, seen: _Seen | None) -> None:
+        self._waiting, self._next = seen, time.monotonic() + SETTLE
+
+    def _read(self) -> tuple[_Seen, Policy]:
+        """A policy whose files did not change while they were read."""
+        for _ in range(TRIES):
+            seen = self._look()
+            try:
+                policy = Policy.load(self.folder)
+            except PolicyError:
+                if self._look() == seen:
+                    raise
+                continue
+            if self._look() == seen:
+                return seen, policy
+        raise PolicyError(
+            f"{self.folder} changes while it is read",
+            rule="a policy is loaded whole or not at all",
+            remedy="Write to a new file and rename it over the old one",
+        )
+
+    def _swap(self, seen: _Seen, policy: Policy) -> Policy:
+        changed = policy.revision != self._policy.revision
+        self._waiting, self._seen, self._policy = None, seen, policy
         if changed:
             self._on_event("loaded", policy.revision)
         return policy
+
+    def _failed(self, error: PolicyError) -> None:
+        self._on_event("failed", f"{error} The policy in force stays at revision {self._policy.revision}.")
 
     def _look(self) -> _Seen:
         return signature(self.folder / MODEL_FILE), signature(self.folder / POLICY_FILE)
