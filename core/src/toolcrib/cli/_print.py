@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -16,17 +18,16 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 """The `--json` option, the same everywhere."""
 
 
-_ESCAPES = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
-"""DEL and the C1 controls: legal in JSON, but U+009B starts a terminal's control sequence."""
-
-
 def emit_json(value: Any) -> None:
-    """Print `value` as one JSON document."""
+    """Print `value` as one JSON document; whatever could steer a terminal is escaped (C1, bidi controls)."""
     import orjson
 
-    click.echo(
-        orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode()
-    )
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode()
+    click.echo(re.sub(r"[^\n -~]", _escape, text))
+
+
+def _escape(match: re.Match[str]) -> str:
+    return match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1]
 
 
 def console(*, stderr: bool = False) -> Console:
