@@ -183,6 +183,15 @@ async def test_the_sixth_equal_ask_is_stopped_and_refused_ones_count_too(make: A
     assert [record["status"] for record in log("refusal")] == ["denied"] * 5 + ["stopped"] * 2 + ["denied"]
 
 
+async def test_an_ask_under_the_wire_name_is_the_same_ask(make: Any, log: Any) -> None:
+    crib = make("p, *, acme, local.*, *, True, allow", price)
+    me = crib.principal("analyst", run="run-1")
+    names = ["local.price", "price"] * 4
+    statuses = [(await crib.call(name, {"symbol": "TCB"}, me)).status for name in names]
+    assert statuses == ["done"] * 5 + ["stopped"] * 3
+    assert {record["tool"] for record in log("refusal")} == {"local.price"}
+
+
 async def test_a_sync_tool_runs_off_the_event_loop(make: Any) -> None:
     import threading
 

@@ -112,8 +112,9 @@ class ToolExecutor:
     def _find(self, case: Case) -> None:
         call = case.call
         case.raw = to_json(call.tool[:80], call.arguments)
-        self._guard.count(call.principal, call.tool, case.raw)
         case.tool = tool = self._registry.find(call.tool)
+        # By the canonical name: asking under another of its names is the same ask, and recorded as one.
+        self._guard.count(call.principal, tool.name if tool else call.tool[:80], case.raw)
         if tool is None:
             near = self._registry.nearest(call.tool)
             raise UnknownTool(
