@@ -67,4 +67,6 @@ def demo(ctx: click.Context) -> None:
             rule="the demo is a job of the pack `workflows`",
             remedy="pip install toolcrib-workflows; if there is a toolcrib.toml here, lock the pack first",
         )
-    job.command().main(args=ctx.args, prog_name="toolcrib demo", standalone_mode=False, obj=ctx.obj)
+    # Not standalone, click hands an exit code back instead of exiting with it.
+    code = job.command().main(args=ctx.args, prog_name="toolcrib demo", standalone_mode=False, obj=ctx.obj)
+    ctx.exit(code if isinstance(code, int) else 0)
