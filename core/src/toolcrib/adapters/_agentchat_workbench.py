@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 
 __all__ = ["GovernedWorkbench"]
 
+GRACE = 5.0
+"""Seconds that a cancelled call has to end and be recorded; a tool that swallows its cancellation is left
+behind then.
+"""
+
 
 class GovernedWorkbench(StaticStreamWorkbench):
     """The tools of `source` (a crib, local or remote) for one principal.
@@ -58,6 +63,7 @@ class GovernedWorkbench(StaticStreamWorkbench):
         self.events, self.ends_turn = events, ends_turn
         self.parked: dict[str, Parked] = {}
         self.reason = ""
+        self.grace = GRACE
         self._model, self._prompt_version = model, prompt_version
         self._running: set[asyncio.Task[ToolResult]] = set()
         self._offer: list[Tool] = []
@@ -120,9 +126,9 @@ class GovernedWorkbench(StaticStreamWorkbench):
             yield item
 
     async def quiet(self) -> None:
-        """Return when no call is under way any more."""
+        """Return when no call is under way any more; at most `grace` seconds."""
         if self._running:
-            await asyncio.wait(set(self._running))
+            await asyncio.wait(set(self._running), timeout=self.grace)
 
     def _call(self, name: str, arguments: Mapping[str, Any], call_id: str | None) -> ToolCall:
         tool = self._by_wire.get(name)
@@ -149,7 +155,9 @@ class GovernedWorkbench(StaticStreamWorkbench):
         task.add_done_callback(self._running.discard)
         task.add_done_callback(lambda _: news.put_nowait(None))
         if token is not None:
-            token.add_callback(_canceller(loop, task))
+            token.add_callback(
+                _canceller(loop, task, lambda: loop.call_later(self.grace, news.put_nowait, None))
+            )
         try:
             while (item := await news.get()) is not None:
                 yield self._event(call, item)
@@ -158,9 +166,9 @@ class GovernedWorkbench(StaticStreamWorkbench):
                 yield self._parked_event(call, result)
             yield result
         finally:
-            if not task.done():
+            if not task.done() and not task.cancelling():
                 task.cancel()
-                await asyncio.wait({task})
+                await asyncio.wait({task}, timeout=self.grace)
 
     def _event(self, call: ToolCall, item: Approval | Progress) -> BaseAgentEvent:
         from toolcrib.approvals import Approval
@@ -229,7 +237,9 @@ def _handed_over(name: str, result: ToolResult) -> WorkbenchResult:
     )
 
 
-def _canceller(loop: asyncio.AbstractEventLoop, task: asyncio.Task[ToolResult]) -> Callable[[], None]:
+def _canceller(
+    loop: asyncio.AbstractEventLoop, task: asyncio.Task[ToolResult], give_up: Callable[[], object]
+) -> Callable[[], None]:
     """What a token calls, perhaps from another thread. By way of the loop, so that the call has begun, and is
     on the audit log, before it is cancelled.
     """
@@ -237,13 +247,14 @@ def _canceller(loop: asyncio.AbstractEventLoop, task: asyncio.Task[ToolResult]) 
     def cancel() -> None:
         if not task.done():
             loop.call_soon_threadsafe(task.cancel)
+            loop.call_soon_threadsafe(give_up)
 
     return cancel
 
 
 def _outcome(call: ToolCall, task: asyncio.Task[ToolResult]) -> ToolResult:
     """What came of the call, also when it did not come to its end."""
-    if task.cancelled():
+    if not task.done() or task.cancelled():
         text = (
             f"CANCELLED: {call.tool} was cancelled by the caller. If it had begun, it may have happened; "
             "do not ask for it again unless the user does."

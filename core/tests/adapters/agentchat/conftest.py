@@ -103,8 +103,9 @@ def crib_of(tmp_path: Path, world: World) -> Iterator[Callable[..., Crib]]:
 
 @pytest.fixture
 def model() -> Iterator[Callable[..., Clients]]:
-    """Starts a scripted model (`scripts` by name); gives a function from model name to client, whose `.server`
-    is the model.
+    """Starts a scripted model (`scripts` by name); gives a function from model name to client.
+
+    Its `.server` is the model.
     """
     servers: list[ScriptedModel] = []
 

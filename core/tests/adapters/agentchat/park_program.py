@@ -1,7 +1,7 @@
-"""One process of a parked run: `park_program.py FOLDER start|resume|kill`. Prints one JSON object.
+"""One process of a parked run: `park_program.py FOLDER start|resume|ask_again|kill`. Prints one JSON object.
 
-`start` runs a team until a call is parked, and saves it; `resume` settles, loads and runs on; `kill` saves the
-team while a call waits for a human, and dies.
+`start` runs a team until a call is parked, and saves it; `resume` loads, settles and runs on (`ask_again`
+interrupted calls too); `kill` saves the team while a call waits for a human, and dies.
 """
 
 from __future__ import annotations

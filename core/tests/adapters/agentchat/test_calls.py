@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 from autogen_agentchat.messages import ToolCallExecutionEvent
@@ -117,6 +118,31 @@ async def test_a_token_that_was_cancelled_before_lets_no_write_happen(crib_of, a
     assert result.to_text().startswith("CANCELLED: ")
     assert world.did == []
     assert [record["status"] for record in audited(crib)] == ["cancelled"]
+
+
+async def test_a_tool_that_swallows_its_cancellation_is_left_behind(crib_of):
+    began, end = asyncio.Event(), asyncio.Event()
+
+    @tool(effect="read")
+    async def stubborn() -> str:
+        """Never give up."""
+        while not end.is_set():
+            began.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await end.wait()
+        return ""
+
+    crib = crib_of("p, *, acme, *, read, True, allow")
+    crib.add(stubborn)
+    bench, token = GovernedWorkbench(crib, crib.principal("operator", "alice")), CancellationToken()
+    bench.grace = 0.0
+    call = asyncio.create_task(bench.call_tool("stubborn", {}, token, "c1"))
+    await began.wait()
+    token.cancel()
+    assert (await call).to_text().startswith("CANCELLED: ")
+    end.set()
+    bench.grace = 30.0
+    await bench.quiet()
 
 
 async def test_a_token_may_be_cancelled_from_another_thread(crib_of):

@@ -1,4 +1,4 @@
-"""What goes wrong with AutoGen's own agents, one test for each; the numbers are those of the project's notes."""
+"""What goes wrong with AutoGen's own agents, a test for each; numbered as in the project's notes."""
 
 from __future__ import annotations
 
