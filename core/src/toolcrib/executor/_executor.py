@@ -17,6 +17,7 @@ from toolcrib._arguments import to_json
 from toolcrib.calls import ToolCall, ToolResult
 from toolcrib.config import ApprovalSettings, LimitSettings
 from toolcrib.errors import (
+    CallAmbiguous,
     CallDenied,
     QuotaExhausted,
     UnknownTool,
@@ -210,9 +211,12 @@ class ToolExecutor:
             await self._intend(case)
 
     async def _commit_all(self, case: Case, takes: Sequence[QuotaTake]) -> None:
-        case.commitment = await self._threads.run(
-            self._state.commit, entry=_entry(case), takes=takes, approval=case.approval
-        )
+        try:
+            case.commitment = await self._threads.run(
+                self._state.commit, entry=_entry(case), takes=takes, approval=case.approval
+            )
+        except CallAmbiguous as error:
+            raise await self._recaller.conflict(case, error) from error
         try:
             await self._intend(case)
         except BaseException:

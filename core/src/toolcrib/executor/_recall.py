@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolcrib.calls import ToolResult
-from toolcrib.errors import CallAmbiguous, KeyReused, Unavailable
+from toolcrib.errors import CallAmbiguous, KeyReused, ToolcribError, Unavailable
 from toolcrib.executor._case import Case
 from toolcrib.executor._records import Records
 from toolcrib.executor._threads import Threads
@@ -56,16 +56,20 @@ class Recaller:
         blocking = self._state.ambiguous(principal.tenant, tool.name, case.arguments.digest)
         return None, blocking, self._state.find_approval(scope)
 
+    async def conflict(self, case: Case, error: CallAmbiguous) -> ToolcribError:
+        """What stood in the way of a commit: a call that was faster, or one whose outcome nobody knows."""
+        row, blocking, _ = await self._threads.run(self._look_up, case)
+        if row is not None and row.status != "ambiguous":
+            return _running(case, row)
+        found = row or blocking
+        return error if found is None else _ambiguous(case, found)
+
     async def _first_outcome(self, case: Case, row: LedgerRow) -> ToolResult:
         """The outcome of the first call with this key; a repeat runs nothing."""
         if row.status == "ambiguous":
             raise _ambiguous(case, row)
         if row.status == "intended":
-            raise Unavailable(
-                f"{case.call.tool} is running already under this idempotency key",
-                rule=f"ledger row {row.id}",
-                remedy="Wait for its outcome",
-            )
+            raise _running(case, row)
         outcome = dict(row.outcome or {})
         text = outcome.get("text") or f"a human settled this call as {row.status} ({row.note or 'no note'})"
         result = ToolResult(
@@ -87,4 +91,12 @@ def _ambiguous(case: Case, row: LedgerRow) -> CallAmbiguous:
         f"an equal call of {case.call.tool} may or may not have happened",
         rule=f"ledger row {row.id} is ambiguous",
         remedy=f"Do not ask again; a human must settle it: toolcrib ledger settle {row.id}",
+    )
+
+
+def _running(case: Case, row: LedgerRow) -> Unavailable:
+    return Unavailable(
+        f"{case.call.tool} is running already under this idempotency key",
+        rule=f"ledger row {row.id}",
+        remedy="Ask again later to see its outcome",
     )

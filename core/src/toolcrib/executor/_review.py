@@ -31,6 +31,7 @@ from toolcrib.errors import (
     ApprovalPending,
     ApprovalRejected,
     CallDenied,
+    CallRefused,
     StateError,
     ToolcribError,
 )
@@ -195,8 +196,11 @@ class Reviewer:
                 continue  # whoever sits there may not answer this one: do not ask, wait for somebody who may
             answer = await channel.ask(Review(approval))
             if answer is not None:
-                with contextlib.suppress(StateError):  # somebody else was faster; `answered` sees it
-                    await self.take(approval, answer, may)
+                await self._admit(approval, answer, may)
+                with contextlib.suppress(
+                    StateError, CallRefused
+                ):  # somebody else was faster: `answered` sees it
+                    await self._store(approval, answer, may)
                 return
 
     async def take(
@@ -205,6 +209,10 @@ class Reviewer:
         """Store an answer: entitled, recorded, then stored. Raises `CallDenied` for somebody who may not
         answer.
         """
+        await self._admit(approval, answer, approves)
+        return await self._store(approval, answer, approves)
+
+    async def _admit(self, approval: Approval, answer: Answer, approves: Callable[[str, Row], bool]) -> None:
         try:
             require_entitled(approval, answer.by, approves)
             if answer.edit is not None:
@@ -216,9 +224,12 @@ class Reviewer:
         if answer.edit is not None:
             facts["edited"] = dict(answer.edit)
         await self._record(approval, "answered", **facts)
-        return await self._threads.run(
-            self._state.answer, approval, answer, complete=is_complete(approval, answer, approves)
-        )
+
+    async def _store(
+        self, approval: Approval, answer: Answer, approves: Callable[[str, Row], bool]
+    ) -> Approval:
+        complete = is_complete(approval, answer, approves)
+        return await self._threads.run(self._state.answer, approval, answer, complete=complete)
 
     @staticmethod
     def _apply_edit(case: Case, approval: Approval) -> None:
