@@ -40,7 +40,6 @@ class AgentChatTalk:
         self._client = _client(endpoint)
         self._task: str | None = task
         self._waiting: tuple[str, ...] = ()
-        self._last = ""
         self._agents = [
             governed_agent(
                 crib,
@@ -63,7 +62,6 @@ class AgentChatTalk:
         try:
             async for message in self._team.run_stream(task=task):
                 if isinstance(message, TextMessage) and message.source != "user":
-                    self._last = message.content
                     self._said(message.source, message.content)
         except Exception as error:
             raise TalkFailed(_in_words(error)) from error
@@ -97,11 +95,6 @@ class AgentChatTalk:
     def waiting(self) -> tuple[str, ...]:
         """See `Talk`."""
         return self._waiting
-
-    @property
-    def last_words(self) -> str:
-        """See `Talk`."""
-        return self._last
 
     def _see(self) -> None:
         parked = (call for agent in self._agents for call in agent.workbench.parked.values())

@@ -1,4 +1,4 @@
-"""The team in AutoGen's classic API: a group chat of the same four agents, and a proxy that runs their calls."""
+"""The team in AutoGen's classic API: a group chat of the four agents, and a proxy that runs their calls."""
 
 from __future__ import annotations
 
@@ -99,11 +99,6 @@ class ClassicTalk:
     def waiting(self) -> tuple[str, ...]:
         """See `Talk`."""
         return tuple(waiting_approvals(self._saved[-1:]))
-
-    @property
-    def last_words(self) -> str:
-        """See `Talk`."""
-        return str(self._saved[-1].get("content") or "") if self._saved else ""
 
     def _next_speaker(self, last: Any, group: GroupChat) -> Any:
         """The proxy for calls, then whoever made them; after a text the next agent, and nobody after the

@@ -21,7 +21,9 @@ def job_command(name: str, fresh: str) -> click.Command:
     """The command of a job; `fresh` is how the folder is called that it makes where none is named."""
 
     @click.command(name, help=_help(name))
-    @click.option("--company", metavar="TEXT", help=f"Whom to write to.  [default: {DEMO_COMPANY}]")
+    @click.option(
+        "--company", metavar="TEXT", callback=_one_line, help=f"Whom to write to.  [default: {DEMO_COMPANY}]"
+    )
     @click.option(
         "--dir",
         "folder",
@@ -38,15 +40,24 @@ def job_command(name: str, fresh: str) -> click.Command:
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="A file that answers approvals (TOML), for scripts.",
     )
-    @click.option("--user", help="On whose behalf the agents work, as the policy names people.  [default: alice]")
+    @click.option(
+        "--user", help="On whose behalf the agents work, as the policy names people.  [default: alice]"
+    )
     @click.option("--new", is_flag=True, help="Begin a new run, even if there is an unfinished one.")
     @click.option("--json", "as_json", is_flag=True, help="Print only the summary, as JSON.")
     @click.pass_context
-    def command(ctx: click.Context, **options: Any) -> None:
+    def command(ctx: click.Context, /, **options: Any) -> None:
         _quieten()
         ctx.exit(_run(name, fresh, **options))
 
     return command
+
+
+def _one_line(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """A company is a line of its own in the agents' task; more lines would be orders to them."""
+    if value is not None and (not value.strip() or not value.isprintable()):
+        raise click.BadParameter("one line of printable characters is wanted")
+    return value.strip() if value else None
 
 
 def _help(name: str) -> str:
@@ -71,7 +82,7 @@ def _run(
     new: bool,
     as_json: bool,
 ) -> int:
-    from toolcrib_workflows._job import Job
+    from toolcrib_workflows._job import FAILED, WAITING, Job
     from toolcrib_workflows._models import endpoint_of
     from toolcrib_workflows._project import open_project
     from toolcrib_workflows._runs import choose, hold
@@ -82,15 +93,17 @@ def _run(
     with hold(project.runs, run.id), endpoint_of(project.config) as endpoint:
         session = Session(project, run, as_json=as_json)
         session.open(endpoint.words, resumed=resumed)
+        terminal = sys.stderr if as_json else sys.stdout
+        job = Job(project, run, endpoint, session.story, answers=answers, terminal=terminal)
         try:
-            code = asyncio.run(Job(project, run, endpoint, session.story, answers).work())
+            code = asyncio.run(job.work())
         except KeyboardInterrupt:
-            code = 1
+            code = WAITING if run.status == "waiting" else FAILED
         return session.close(code)
 
 
 def _quieten() -> None:
-    """Keep AutoGen's remarks (optional parts that are not installed, prices it does not know) off the screen."""
+    """Keep AutoGen's remarks (optional parts that are not installed, unknown prices) off the screen."""
     os.environ.setdefault("AUTOGEN_DISABLE_RUNTIME_TRACING", "true")
     for name in ("autogen", "autogen_core", "autogen_agentchat", "autogen_ext", "flaml", "httpx", "openai"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

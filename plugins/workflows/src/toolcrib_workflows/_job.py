@@ -11,9 +11,16 @@ import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from toolcrib.approvals import Answer, AnswersChannel, ApprovalChannel, Review, TerminalChannel, approver_identity
+from toolcrib.approvals import (
+    Answer,
+    AnswersChannel,
+    ApprovalChannel,
+    Review,
+    TerminalChannel,
+    approver_identity,
+)
 from toolcrib.calls import ToolCall, ToolResult
 from toolcrib.errors import PackError
 from toolcrib_workflows._human import Human
@@ -31,14 +38,30 @@ DONE, FAILED, WAITING = 0, 1, 3
 
 
 class Job:
-    """One run in one process. `answers` is a file of answers, None for the terminal or the sample answers."""
+    """One run in one process.
+
+    Approvals are answered from the file `answers`; without one by whoever sits at `terminal`; where nobody
+    does, by the sample answers, but only if the CRM is sample data as well.
+    """
 
     def __init__(
-        self, project: Project, run: Run, endpoint: Endpoint, story: Story, answers: Path | None
+        self,
+        project: Project,
+        run: Run,
+        endpoint: Endpoint,
+        story: Story,
+        *,
+        answers: Path | None = None,
+        terminal: TextIO = sys.stdout,
     ) -> None:
         self._project, self._run, self._endpoint, self._story = project, run, endpoint, story
-        self._answers = answers
-        self._crib = WatchedCrib(project.config, before=self._before, after=self._after)
+        self._channel = self._channel_for(answers, terminal)
+        self._crib = WatchedCrib(
+            project.config,
+            channels=[self._channel] if self._channel else [],
+            before=self._before,
+            after=self._after,
+        )
         self._talk: Talk | None = None
         self._statuses: set[str] = set()
 
@@ -47,11 +70,10 @@ class Job:
         try:
             _require(self._crib, PACKS[:3])
             self._talk = talk = self._new_talk()
-            human = Human(self._crib, self._channel(), self._story)
-            return await self._drive(talk, human)
+            return await self._drive(talk, Human(self._crib, self._channel, self._story))
         finally:
             if self._talk is not None:
-                await self._talk.close()  # type: ignore[attr-defined]
+                await self._talk.close()
             await asyncio.to_thread(self._crib.close)
 
     async def _drive(self, talk: Talk, human: Human) -> int:
@@ -101,13 +123,12 @@ class Job:
             from toolcrib_workflows._agentchat import AgentChatTalk as build
         return build(self._crib, principals, self._endpoint, task_for(self._run.company), self._story.said)
 
-    def _channel(self) -> ApprovalChannel | None:
-        """The given answers; else the terminal; else the sample answers, but only for sample data."""
+    def _channel_for(self, answers: Path | None, terminal: TextIO) -> ApprovalChannel | None:
         users = self._project.config.approvals.users
-        if self._answers is not None:
-            return _Read(self._answers, approver_identity(users), self._story, f"Answered from {self._answers}.")
-        if sys.stdin.isatty() and sys.stdout.isatty():
-            return TerminalChannel(approver_identity(users))
+        if answers is not None:
+            return _Read(answers, approver_identity(users), self._story, f"Answered from {answers}.")
+        if sys.stdin.isatty() and terminal.isatty():
+            return TerminalChannel(approver_identity(users), output=terminal)
         if not self._project.is_sample:
             return None
         how = "Nobody sits at a terminal here, so the sample answers that ship with this pack are taken."
@@ -120,7 +141,9 @@ class _Read:
     def __init__(self, file: Path, approver: str, story: Story, how: str) -> None:
         self.approver = approver
         self._story, self._how = story, how
-        self._channel = AnswersChannel(file, approver=approver, on_problem=lambda text: story.line(text, "yellow"))
+        self._channel = AnswersChannel(
+            file, approver=approver, on_problem=lambda text: story.line(text, "yellow")
+        )
 
     async def ask(self, review: Review) -> Answer | None:
         """The file's next answer."""

@@ -35,11 +35,10 @@ def endpoint_of(config: Config) -> Iterator[Endpoint]:
         yield Endpoint(named.base_url, named.model, _key(named.api_key_env, named.base_url), words)
         return
     from toolcrib.testing import ScriptedModel
-
     from toolcrib_workflows.script import MODEL, story
 
     with ScriptedModel({MODEL: story}) as server, _no_proxy("127.0.0.1"):
-        words = f"a script, served on this machine (there is no [model] in {config.file.name})"
+        words = f"scripted, on this machine (there is no [model] in {config.file.name})"
         yield Endpoint(server.base_url, MODEL, "scripted", words)
 
 

@@ -16,7 +16,9 @@ __all__ = ["toolcrib_workflows"]
 def toolcrib_workflows() -> list[Workflow]:
     """Lead outreach, and the same job as a demo."""
     return [
-        Workflow("lead-outreach", "Research a company, draft a mail, have a human see it, send it.", _outreach),
+        Workflow(
+            "lead-outreach", "Research a company, draft a mail, have a human see it, send it.", _outreach
+        ),
         Workflow("demo", "Lead outreach on sample data: see what is allowed, refused and approved.", _demo),
     ]
 

@@ -40,7 +40,7 @@ def report(story: Story, summary: Summary) -> None:
     for label, style, statuses in ROWS:
         calls = summary.of(*statuses)
         if calls:
-            table.add_row(Text(label, style=f"bold {style}"), str(len(calls)), _each(label, calls))
+            table.add_row(Text(label, style=f"bold {style}"), str(len(calls)), _each(summary, label, calls))
     _approvals(table, summary)
     console.print(table)
     if summary.problem:
@@ -55,25 +55,23 @@ def _approvals(table: Table, summary: Summary) -> None:
             edit = f", with an edit of {' and '.join(map(shown, call.edited))}" if call.edited else ""
             who = " and ".join(map(shown, call.approver))
             table.add_row(Text("approved", style="bold cyan"), "1", f"{shown(call.tool)} by {who}{edit}")
-    for answer in summary.answers:
-        if answer.get("verdict") == "reject":
-            note = f": {shown(answer['note'])}" if answer.get("note") else ""
-            words = f"{shown(answer['tool'])} by {shown(answer['approver'])}{note}"
-            table.add_row(Text("no", style="bold cyan"), "1", words)
 
 
-def _each(label: str, calls: list[Asked]) -> Text:
-    """The calls of a line: tools only where they went well, with agent and rule where not."""
+def _each(summary: Summary, label: str, calls: list[Asked]) -> Text:
+    """The calls of a line: tools only where they went well, with agent and reason where not."""
     if label == "allowed":
         tools = dict.fromkeys(shown(call.tool) for call in calls)
         return Text(", ".join(tools), style="dim")
-    lines = [f"{shown(call.tool)} by {shown(call.agent)}{_rule(call)}" for call in calls]
+    lines = [f"{shown(call.tool)}, asked by {shown(call.agent)}{_why(summary, call)}" for call in calls]
     return Text("\n".join(lines))
 
 
-def _rule(call: Asked) -> str:
+def _why(summary: Summary, call: Asked) -> str:
     if call.status == "denied":
-        return f" — {shown('; '.join(call.rows))}" if call.rows else " — no row allows it"
+        return f": {shown('; '.join(call.rows))}" if call.rows else ": no row allows it"
+    if call.status == "rejected":
+        said = [answer for answer in summary.answers if answer["approval"] == call.approval]
+        return "".join(f", by {shown(answer['approver'])}" for answer in said[-1:])
     return ""
 
 

@@ -33,11 +33,14 @@ class Session:
             {
                 "Model": model,
                 "Project": f"{path_words(project.folder)} ({made})",
-                "Run": f"{run.id}: outreach to {run.company} for {run.user}, with {APIS[run.api]}",
+                "Task": f"outreach to {run.company}, for {run.user}",
+                "Run": f"{run.id}, with {APIS[run.api]}",
             }
         )
         if resumed and run.waiting:
-            self.story.line(f"This run is gone on with: it waits for approval {', '.join(run.waiting)}.", "bold")
+            self.story.line(
+                f"This run is gone on with: it waits for approval {', '.join(run.waiting)}.", "bold"
+            )
         elif resumed:
             self.story.line("This run is gone on with where it was stopped.", "bold")
         self.story.line("")

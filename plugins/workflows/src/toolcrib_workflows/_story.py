@@ -59,9 +59,11 @@ def shown(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c in "\n\t" else repr(c)[1:-1] for c in text)
 
 
-def brief(arguments: Mapping[str, Any]) -> str:
-    """Arguments in a few words: `name=value, ...`."""
-    return ", ".join(f"{shown(str(name))}={_value(value)}" for name, value in arguments.items())
+def brief(arguments: Mapping[str, Any], room: int) -> str:
+    """Arguments in a few words: `name=value, ...`, or the values alone where there is no room for names."""
+    values = {shown(str(name)): _value(value) for name, value in arguments.items()}
+    named = ", ".join(f"{name}={value}" for name, value in values.items())
+    return named if len(named) <= room else ", ".join(values.values())
 
 
 class Story:
@@ -87,12 +89,11 @@ class Story:
     def called(self, call: ToolCall, result: ToolResult) -> None:
         """One call: who asked for what, and what came of it; why, if it was refused."""
         word, style = WORDS[result.status]
-        arguments = _arguments(call)
         row = Text()
         row.append_text(self._who(call.principal.agent))
         row.append(_cell(result.tool, TOOL), "bold")
         room = self.console.width - AGENT - TOOL - WORD - 6
-        row.append(_cell(arguments, room), "dim")
+        row.append(_cell(_arguments(call, room), room), "dim")
         row.append(word, style)
         self.console.print(row, no_wrap=True, crop=True)
         if result.is_error and result.status != "pending":
@@ -175,9 +176,9 @@ def _changes(found: Any) -> Text:
     return text
 
 
-def _arguments(call: ToolCall) -> str:
+def _arguments(call: ToolCall, room: int) -> str:
     try:
-        return brief(dict(call.arguments))
+        return brief(dict(call.arguments), room)
     except ValueError:  # no JSON object; the refusal says what is wrong
         return "(malformed)"
 

@@ -24,6 +24,7 @@ class Asked:
     tool: str
     status: str = "running"
     rows: tuple[str, ...] = ()
+    approval: str = ""
     approver: tuple[str, ...] = ()
     edited: tuple[str, ...] = ()
 
@@ -78,6 +79,7 @@ def _add(call: Asked, record: Mapping[str, Any]) -> None:
     """A later record of the same call says more: it was parked, then it ran."""
     call.status = record.get("status", call.status)
     call.rows = tuple(record.get("rows", call.rows))
+    call.approval = record.get("approval", call.approval)
     call.approver = tuple(record.get("approver", call.approver))
     asked = record.get("edited", {}).get("asked")
     if asked is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
+from toolcrib.approvals import ApprovalChannel
 from toolcrib.calls import ToolCall, ToolResult
 from toolcrib.config import Config
 from toolcrib.crib import Crib
+from toolcrib.errors import ToolcribError
 
 __all__ = ["Talk", "TalkFailed", "WatchedCrib"]
 
@@ -42,9 +44,8 @@ class Talk(Protocol):
         """The ids of the approvals that calls wait for."""
         ...
 
-    @property
-    def last_words(self) -> str:
-        """What was said last, "" before anything was."""
+    async def close(self) -> None:
+        """Release what the talk holds."""
         ...
 
 
@@ -55,15 +56,20 @@ class WatchedCrib(Crib):
         self,
         config: Config,
         *,
+        channels: Sequence[ApprovalChannel] = (),
         before: Callable[[ToolCall], Awaitable[None]],
         after: Callable[[ToolCall, ToolResult], None],
     ) -> None:
-        super().__init__(config)
+        super().__init__(config, channels=channels)
         self._before, self._after = before, after
 
     async def execute(self, call: ToolCall, *, watch: Any = None) -> ToolResult:
         """What came of the call. It is not made where `before` fails."""
-        await self._before(call)
-        result = await super().execute(call, watch=watch)
+        try:
+            await self._before(call)
+        except ToolcribError as error:
+            result = ToolResult(call.call_id, call.tool[:80], "unavailable", f"UNAVAILABLE: {error}")
+        else:
+            result = await super().execute(call, watch=watch)
         self._after(call, result)
         return result

@@ -119,9 +119,9 @@ def _look_at_deals(seen: _Seen, account: Mapping[str, Json]) -> Say:
     lines = [f"Account: {account['name']} ({account['id']})"]
     if contact:
         lines.append(f"Contact: {contact['name']}, {contact['title']} <{contact['email']}> ({contact['id']})")
-    for deal in overview.get("open_opportunities", ())[:1]:
-        lines.append(f"Open deal: {deal['name']}, {deal['stage']} ({deal['id']})")
-    lines += [f"Won deal: {deal['name']} ({deal['id']})" for deal in overview.get("won_opportunities", ())[:1]]
+    still_open, won = overview.get("open_opportunities", ()), overview.get("won_opportunities", ())
+    lines += [f"Open deal: {deal['name']}, {deal['stage']} ({deal['id']})" for deal in still_open[:1]]
+    lines += [f"Won deal: {deal['name']} ({deal['id']})" for deal in won[:1]]
     return Say("\n".join(lines))
 
 
@@ -148,8 +148,8 @@ def _mail(seen: _Seen) -> tuple[str, str]:
     opening = f"we read your news: {news.rstrip('.')}. Congratulations!" if news else "it has been a while."
     body = (
         f"Dear {contact},\n\n{opening}\n\n"
-        "Machines that run more also stop more, and mostly at the wrong moment. We have helped plants of your "
-        "size to see a stop coming days before. May I show you how, in twenty minutes next week?\n\n"
+        "Machines that run more also stop more, and mostly at the wrong moment. We have helped plants of "
+        "your size to see a stop coming days before. May I show you how, in twenty minutes next week?\n\n"
         "Kind regards\nAlice\n"
     )
     return f"An idea for {seen.company}", body
@@ -254,5 +254,6 @@ def _missing(refusal: str) -> str:
     return found[1] if found else "account_id"
 
 
-def _first_sentence(text: str) -> str:
-    return re.split(r"(?<=[.!?])\s", text.strip(), maxsplit=1)[0]
+def _first_sentence(refusal: str) -> str:
+    """What was refused, without the leading word."""
+    return re.split(r"(?<=[.!?])\s", re.sub(r"^[A-Z ]+: ", "", refusal.strip()), maxsplit=1)[0]
