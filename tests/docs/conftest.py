@@ -5,8 +5,8 @@ How a page is written, so that it can be run (also in CONTRIBUTING.md):
 - ```` ```python ```` runs; the blocks of a page share one namespace. A ```` ```text ```` block right after it
   is what it prints.
 - `title="FILE"` behind the language writes the block into the page's folder instead.
-- ```` ```console ```` with output behind a `$ command` runs. `…` in output or `...` stands for any text; an id
-  such as `7k2m-q9xd-4p3w` stands for the one that came, there and in later commands.
+- ```` ```console ```` with output behind a `$ command`, or marked `run`, runs. In output `…` or `...` is any
+  text, a time is any time, and an id such as `7k2m-q9xd-4p3w` is the one that came, also in later commands.
 - `no-run` behind the language: not run.
 """
 
@@ -32,6 +32,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ID = r"[0-9a-hjkmnp-tv-z]{4}-[0-9a-hjkmnp-tv-z]{4}-[0-9a-hjkmnp-tv-z]{4}"
+MOMENT = r"\d\d:\d\d:\d\d|\d{4}-\d\d-\d\d"
 FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^`\n]*)\n(?P<text>.*?)^(?P=indent)```\s*$", re.M | re.S)
 
 
@@ -92,7 +93,7 @@ class Runner:
     module: types.ModuleType = field(default_factory=lambda: types.ModuleType("page"))
 
     def run(self, page: Path) -> None:
-        with asyncio.Runner() as loop, _module(self.module):
+        with asyncio.Runner() as loop, _modules(self.module, self.folder):
             blocks = blocks_of(page)
             for block, after in itertools.zip_longest(blocks, blocks[1:]):
                 expected = after.text if after and after.follows and after.language == "text" else None
@@ -125,7 +126,7 @@ class Runner:
 
     def console(self, block: Block) -> None:
         commands = list(commands_of(block))
-        if not any(output for _, output in commands):
+        if "run" not in block.info.split() and not any(output for _, output in commands):
             return  # for the reader only; test_commands checks that what it says exists
         for command, expected in commands:
             assignment = re.fullmatch(r"export (\w+)=(\S+)", command)
@@ -150,9 +151,11 @@ class Runner:
 
     def compare(self, block: Block, expected: str, actual: str, command: str = "") -> None:
         pattern, groups = "", []
-        for part in re.split(rf"(…|\.\.\.|{ID})", _trimmed(self.renamed(expected))):
+        for part in re.split(rf"(…|\.\.\.|{ID}|{MOMENT})", _trimmed(self.renamed(expected))):
             if part in ("…", "..."):
                 pattern += ".*?"
+            elif re.fullmatch(MOMENT, part):
+                pattern += f"(?:{MOMENT})"
             elif re.fullmatch(ID, part) and part not in self.names.values():
                 pattern += f"({ID})"
                 groups.append(part)
@@ -182,12 +185,20 @@ def _trimmed(text: str) -> str:
 
 
 @contextlib.contextmanager
-def _module(module: types.ModuleType) -> Iterator[None]:
-    sys.modules[module.__name__] = module
+def _modules(page: types.ModuleType, folder: Path) -> Iterator[None]:
+    """The page's namespace as a module, and the page's files importable; both forgotten afterwards."""
+    before = set(sys.modules)
+    sys.modules[page.__name__] = page
+    sys.path.insert(0, str(folder))
     try:
         yield
     finally:
-        del sys.modules[module.__name__]
+        sys.path.remove(str(folder))
+        for name in set(sys.modules) - before:
+            if name == page.__name__ or str(getattr(sys.modules[name], "__file__", "")).startswith(
+                str(folder)
+            ):
+                del sys.modules[name]
 
 
 @pytest.fixture
