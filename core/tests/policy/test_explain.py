@@ -85,6 +85,8 @@ def test_it_shows_rows_whose_condition_kept_them_out(load: Any, tool: Any) -> No
         "p, *, *, mail.*, *, True, deny",
         arguments={"a": 1},
     )  # fmt: skip
+    lines = [result.row.line for result in found.considered]
+    assert len(lines) == len(set(lines)), "a row for both subjects is shown once"
     assert {result.row.line: result.outcome for result in found.considered} == {
         1: "matches",
         2: "matches",

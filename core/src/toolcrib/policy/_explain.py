@@ -12,7 +12,7 @@ from toolcrib.policy._evaluate import Raised, evaluate
 from toolcrib.policy._facts import OPEN, Facts, Governed
 from toolcrib.policy._index import Rule
 from toolcrib.policy._namespace import Namespace, context
-from toolcrib.policy._plan import Plan
+from toolcrib.policy._plan import Plan, rows_of
 from toolcrib.policy._policy import Policy
 from toolcrib.principal import Principal
 
@@ -65,7 +65,7 @@ def _considered(plan: Plan, principal: Principal, tool: Governed, facts: Facts) 
     roots = frozenset[str]().union(*(rule.condition.roots for rule in rules.values() if rule.condition))
     ctx = context(principal, tool, facts, {}, roots)
     results = [_result(rule, ctx, is_open=facts.before is OPEN) for rule in rules.values()]
-    results += [RowResult(rule.row, "matches") for rule in plan.quotas]
+    results += [RowResult(row, "matches") for row in rows_of(plan.quotas)]
     return sorted(results, key=lambda result: result.row.line)
 
 

@@ -1,0 +1,254 @@
+"""`toolcrib policy`: check the policy's files, and explain one decision."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import click
+
+from toolcrib.cli._print import as_json, console, emit_json, plain
+from toolcrib.effects import EFFECTS, Effect
+from toolcrib.errors import PolicyError, UnknownTool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolcrib.decisions import Decision, Row
+    from toolcrib.policy import Explanation, Governed, RowResult
+
+__all__ = ["policy"]
+
+_STYLES = {"allow": "bold green", "review": "bold yellow", "deny": "bold red"}
+_MARKS = {"matches": "✓", "condition is false": "·", "condition raises": "!", "waits for the preview": "?"}
+
+
+class Desk(Protocol):
+    """What these commands need of the crib's desk."""
+
+    @property
+    def policy_folder(self) -> Path:
+        """Where model.conf and policy.csv are."""
+
+    @property
+    def tenant(self) -> str:
+        """The crib's tenant."""
+
+    def crib(self) -> Any:
+        """The crib, assembled now."""
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A tool that is not installed, as far as policy can see it."""
+
+    name: str
+    effect: Effect
+    labels: frozenset[str] = frozenset()
+    idempotent: bool = False
+    preview: None = None
+
+    @property
+    def pack(self) -> str:
+        return self.name.partition(".")[0]
+
+
+@click.group()
+def policy() -> None:
+    """Check the policy's files, and explain one decision."""
+
+
+# --- lint -------------------------------------------------------------------------------------------
+
+
+@policy.command()
+@as_json
+@click.pass_obj
+def lint(desk: Desk, as_json: bool) -> None:
+    """Show everything that keeps the policy from loading, with line, rule and remedy."""
+    from toolcrib.policy import Policy
+
+    problems = [asdict(problem) for problem in Policy.problems(desk.policy_folder)]
+    loaded = None if problems else Policy.load(desk.policy_folder)
+    if as_json:
+        warnings = list(loaded.warnings) if loaded else []
+        revision = loaded.revision if loaded else None
+        emit_json({"revision": revision, "problems": problems, "warnings": warnings})
+    elif loaded:
+        console().print(f"{len(loaded.rows)} rows, no problems. Revision {loaded.revision}.")
+        for warning in loaded.warnings:
+            console().print(f"warning: {warning}", style="yellow")
+    else:
+        _print_problems(problems)
+    if problems:
+        raise click.exceptions.Exit(1)
+
+
+def _print_problems(problems: Sequence[Mapping[str, Any]]) -> None:
+    out = console()
+    for problem in problems:
+        place = ":".join(str(problem[key]) for key in ("file", "line", "column") if problem[key])
+        out.print(f"{place}: {plain(problem['what'])}", style="bold red")
+        out.print(f"    rule:   {plain(problem['rule'])}")
+        out.print(f"    remedy: {plain(problem['remedy'])}")
+    out.print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}; the policy does not load.")
+
+
+# --- explain ----------------------------------------------------------------------------------------
+
+
+def _pairs(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, Any]:
+    """`a.b=1` as `{"a": {"b": 1}}`; a value that is not JSON is text."""
+    found: dict[str, Any] = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE", context, parameter)
+        *path, last = name.split(".")
+        level = found
+        for step in path:
+            level = level.setdefault(step, {})
+            if not isinstance(level, dict):
+                raise click.BadParameter(f"{step!r} in {text!r} is a value already", context, parameter)
+        level[last] = _value(value)
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _facts_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    options = (
+        click.option("--user", help="On whose behalf; left out: nobody (user:none)."),
+        click.option("--agent", required=True, help="Which agent asks."),
+        click.option("--tenant", help="Default: the crib's."),
+        click.option("--arg", multiple=True, callback=_pairs, metavar="NAME=VALUE", help="An argument."),
+        click.option(
+            "--before",
+            multiple=True,
+            callback=_pairs,
+            metavar="NAME=VALUE",
+            help="A field of the record as it stands.",
+        ),
+        click.option("--label", multiple=True, help="A label that the session has."),
+        click.option("--effect", type=click.Choice(EFFECTS), help="For a tool that is not installed."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@policy.command()
+@click.argument("tool")
+@_facts_options
+@as_json
+@click.pass_obj
+def explain(
+    desk: Desk,
+    tool: str,
+    user: str | None,
+    agent: str,
+    tenant: str | None,
+    arg: dict[str, Any],
+    before: dict[str, Any],
+    label: Sequence[str],
+    effect: str | None,
+    as_json: bool,
+) -> None:
+    """Decide one call to TOOL without making it, and say why.
+
+    VALUEs are JSON where they can be (`amount=5`), else text; `a.b=1` is a field of a field.
+    """
+    from toolcrib.policy import OPEN, Facts, Policy
+    from toolcrib.policy import explain as explain_call
+    from toolcrib.principal import Principal
+
+    governed, has_preview = _tool(desk, tool, effect)
+    record = before or (OPEN if has_preview else None)
+    principal = Principal(agent, user, tenant or desk.tenant)
+    facts = Facts(arg, frozenset(label), record)
+    found = explain_call(Policy.load(desk.policy_folder), principal, governed, facts)
+    if as_json:
+        emit_json(_as_dict(found))
+    else:
+        _print(found)
+
+
+def _tool(desk: Desk, name: str, effect: str | None) -> tuple[Governed, bool]:
+    """The tool, and whether it has a preview; one that is not installed might."""
+    if effect is not None:
+        return _Named(name, cast("Effect", effect)), True
+    try:
+        tool = desk.crib().registry.get(name)
+    except UnknownTool as error:
+        raise PolicyError(
+            f"no tool {name!r} is installed, so its effect is not known",
+            rule="rows are chosen by the tool's effect",
+            remedy="Name it with --effect read|write|send|destructive",
+        ) from error
+    return tool, tool.preview is not None
+
+
+def _as_dict(found: Explanation) -> dict[str, Any]:
+    decision = found.decision
+    return {
+        "verdict": decision.verdict,
+        "is_open": decision.is_open,
+        "reason": decision.reason,
+        "revision": decision.revision,
+        "rows": [_row(row) for row in decision.rows],
+        "reviews": [_row(row) for row in decision.reviews],
+        "quotas": [_row(row) for row in decision.quotas],
+        "inputs": dict(decision.inputs),
+        "roles": {subject: list(roles) for subject, roles in found.roles.items()},
+        "considered": [{**_row(one.row), "outcome": one.outcome, "why": one.why} for one in found.considered],
+        "remedies": list(found.remedies),
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {"place": row.place, "kind": row.kind, "values": list(row.values)}
+
+
+def _print(found: Explanation) -> None:
+    out, decision = console(), found.decision
+    out.print(_headline(decision), style=_STYLES["review" if decision.is_open else decision.verdict])
+    out.print(plain(decision.reason) + ".")
+    out.print()
+    for subject, roles in found.roles.items():
+        out.print(f"{subject} holds {', '.join(roles) or 'no role'}")
+    if found.considered:
+        _print_rows(found.considered)
+    for name, value in decision.inputs.items():
+        out.print(f"read: {name} = {plain(json.dumps(value, ensure_ascii=False, default=str))}")
+    if found.remedies:
+        out.print()
+        out.print("What would allow it:", style="bold")
+        for remedy in found.remedies:
+            out.print(f"  {plain(remedy)}")
+
+
+def _headline(decision: Decision) -> str:
+    if decision.is_open:
+        return "open: waits for the record before the change (--before)"
+    return decision.verdict
+
+
+def _print_rows(results: Sequence[RowResult]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("", "LINE", "ROW", "OUTCOME"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("", "LINE"))
+    for one in results:
+        row = ", ".join((one.row.kind, *one.row.values))
+        outcome = f"{one.outcome}: {one.why}" if one.why else one.outcome
+        table.add_row(_MARKS[one.outcome], one.row.place, plain(row), outcome)
+    console().print()
+    console().print(table)

@@ -1,0 +1,219 @@
+"""`toolcrib policy`, against real files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from toolcrib.cli.policy import policy
+from toolcrib.errors import PolicyError, UnknownTool
+from toolcrib.policy._model import MODEL
+
+ROWS = """\
+p, sales, acme, crm.*, write, True, allow
+p, agent:writer, acme, crm.*, write, True, allow
+p, *, *, crm.*, write, has(r.ctx, "before.stage") and r.ctx.before.stage == "Closed Won", deny
+p2, *, *, crm.*, write, has(r.ctx, "args.changes.amount") and r.ctx.args.changes.amount > 10, requester|lead
+p3, *, *, crm.*, 20/day per user
+g, user:alice, sales, acme
+"""
+ALICE = ("explain", "crm.set_stage", "--agent", "writer", "--user", "alice")
+
+
+class Installed:
+    def __init__(self, name: str, effect: str, preview: Any) -> None:
+        self.name, self.effect, self.preview = name, effect, preview
+        self.labels, self.idempotent, self.pack = frozenset[str](), False, "crm"
+
+
+class Desk:
+    tenant = "acme"
+
+    def __init__(self, folder: Path) -> None:
+        self.policy_folder, self.opened = folder, 0
+        self.tools = {
+            "crm.set_stage": Installed("crm.set_stage", "write", "get"),
+            "crm.get": Installed("crm.get", "read", None),
+        }
+        self.registry = self
+
+    def crib(self) -> Any:
+        self.opened += 1
+        return self
+
+    def get(self, name: str) -> Installed:
+        if name not in self.tools:
+            raise UnknownTool(f"there is no tool {name!r}")
+        return self.tools[name]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    (tmp_path / "model.conf").write_text(MODEL)
+    (tmp_path / "policy.csv").write_text(ROWS)
+    return Desk(tmp_path)
+
+
+@pytest.fixture
+def run(desk: Desk) -> Any:
+    def command(*arguments: str, code: int = 0) -> str:
+        result = CliRunner().invoke(policy, arguments, obj=desk, env={"COLUMNS": "160"})
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == code, result.output
+        return result.output
+
+    return command
+
+
+# --- lint ---
+
+
+def test_lint_of_a_good_policy(run: Any) -> None:
+    assert "6 rows, no problems. Revision" in run("lint")
+
+
+def test_lint_shows_every_problem_with_its_place_rule_and_remedy(run: Any, desk: Desk) -> None:
+    (desk.policy_folder / "policy.csv").write_text(
+        ROWS + "p, *, *, crm*, *, True, allow\np, *, *, *, *, true, Allow\n"
+    )
+    output = run("lint", code=1)
+    assert "policy.csv:7:10: object 'crm*'" in output
+    assert "rule:   an object is pack.tool, pack.* or *" in output
+    assert "policy.csv:8:16: unknown name 'true'" in output
+    assert "remedy: Write True" in output
+    assert "2 problems; the policy does not load" in output
+
+
+def test_lint_as_json(run: Any, desk: Desk) -> None:
+    good = json.loads(run("lint", "--json"))
+    assert (good["problems"], good["warnings"], len(good["revision"])) == ([], [], 12)
+    (desk.policy_folder / "policy.csv").write_text("nonsense\n")
+    bad = json.loads(run("lint", "--json", code=1))
+    assert bad["problems"][0]["line"] == 1
+    assert bad["revision"] is None
+
+
+def test_lint_warns_of_a_policy_without_rows(run: Any, desk: Desk) -> None:
+    (desk.policy_folder / "policy.csv").write_text("")
+    assert "every call is denied" in run("lint")
+
+
+def test_lint_of_a_missing_folder_names_it(run: Any, desk: Desk) -> None:
+    desk.policy_folder = desk.policy_folder / "nowhere"
+    with pytest.raises(PolicyError, match="nowhere"):
+        run("lint")
+
+
+# --- explain ---
+
+
+def test_an_allowed_call(run: Any) -> None:
+    output = run(*ALICE, "--before", "stage=Open")
+    assert output.startswith("allow\n")
+    assert "user:alice holds sales" in output
+    assert "agent:writer holds no role" in output
+    assert "policy.csv:3" in output
+    assert "condition is false" in output
+    assert 'read: before.stage = "Open"' in output
+    assert "What would allow it" not in output
+
+
+def test_a_denied_call_says_what_would_allow_it(run: Any) -> None:
+    output = run("explain", "crm.set_stage", "--agent", "reader", "--user", "alice", "--before", "stage=Open")
+    assert output.startswith("deny\n")
+    assert "agent:reader has no allow row" in output
+    assert "add: p, agent:reader, acme, crm.set_stage, write, True, allow" in output
+
+
+def test_a_call_denied_by_a_row(run: Any) -> None:
+    output = run(*ALICE, "--before", "stage=Closed Won")
+    assert "is denied by policy.csv:3" in output
+    assert "remove or narrow: policy.csv:3" in output
+
+
+def test_a_reviewed_call_says_by_whom(run: Any) -> None:
+    output = run(*ALICE, "--before", "stage=Open", "--arg", "changes.amount=11")
+    assert output.startswith("review\n")
+    assert "with the approval of requester|lead (policy.csv:4)" in output
+
+
+def test_without_the_record_a_decision_is_open(run: Any) -> None:
+    output = run(*ALICE)
+    assert output.startswith("open: waits")
+    assert "waits for the preview" in output
+
+
+def test_a_tool_without_a_preview_has_no_record(run: Any) -> None:
+    found = json.loads(run("explain", "crm.get", "--agent", "writer", "--json"))
+    assert (found["verdict"], found["is_open"]) == ("deny", False)
+
+
+def test_nobody_and_another_tenant(run: Any) -> None:
+    assert "user:none has no allow row" in run("explain", "crm.set_stage", "--agent", "writer")
+    assert "in tenant globex" in run(*ALICE, "--tenant", "globex")
+
+
+def test_as_json(run: Any) -> None:
+    found = json.loads(run(*ALICE, "--before", "stage=Open", "--arg", "changes.amount=11", "--json"))
+    assert found["verdict"] == "review"
+    assert [row["place"] for row in found["reviews"]] == ["policy.csv:4"]
+    assert [row["place"] for row in found["quotas"]] == ["policy.csv:5"]
+    assert found["inputs"]["args.changes.amount"] == 11
+    assert found["roles"] == {"user:alice": ["sales"], "agent:writer": []}
+    assert [one["outcome"] for one in found["considered"]][2] == "condition is false"
+    assert found["remedies"] == []
+
+
+def test_a_tool_that_is_not_installed_needs_its_effect(run: Any, desk: Desk) -> None:
+    with pytest.raises(PolicyError, match="--effect"):
+        run("explain", "crm.other", "--agent", "writer", "--user", "alice")
+    output = run(
+        "explain", "crm.other", "--agent", "writer", "--user", "alice", "--effect", "write", "--before", "a=1"
+    )
+    assert output.startswith("allow\n")
+
+
+def test_a_named_effect_needs_no_crib(run: Any, desk: Desk) -> None:
+    run("explain", "crm.other", "--agent", "writer", "--effect", "write")
+    assert desk.opened == 0
+
+
+def test_a_label_of_the_session(run: Any, desk: Desk) -> None:
+    (desk.policy_folder / "policy.csv").write_text(
+        ROWS + 'p, *, *, *, *, "untrusted" in r.ctx.labels, deny\n'
+    )
+    assert run(*ALICE, "--before", "stage=Open", "--label", "untrusted").startswith("deny")
+    assert run(*ALICE, "--before", "stage=Open", "--label", "other").startswith("allow")
+
+
+@pytest.mark.parametrize("text", ["amount", "=5"])
+def test_an_argument_needs_a_name_and_a_value(run: Any, text: str) -> None:
+    assert "is not NAME=VALUE" in run(*ALICE, "--arg", text, code=2)
+
+
+def test_an_argument_cannot_be_value_and_record_at_once(run: Any) -> None:
+    assert "is a value already" in run(*ALICE, "--arg", "a=1", "--arg", "a.b=1", code=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("a=5", 5), ("a=x", "x"), ("a=true", True), ('a="5"', "5"), ("a=[1, 2]", [1, 2]), ("a=b=c", "b=c")],
+)
+def test_values_are_json_where_they_can_be(run: Any, desk: Desk, text: str, value: Any) -> None:
+    rows = ROWS + "p, *, *, *, *, r.ctx.args.a == 0, deny\n"
+    (desk.policy_folder / "policy.csv").write_text(rows)
+    found = json.loads(run(*ALICE, "--before", "stage=Open", "--arg", text, "--json"))
+    assert found["inputs"]["args.a"] == value
+
+
+def test_what_an_agent_wrote_cannot_move_the_cursor(run: Any) -> None:
+    assert "\x1b" not in run(*ALICE, "--before", "stage=\x1b[2J")
+
+
+def test_a_row_for_both_subjects_is_shown_once(run: Any) -> None:
+    assert run(*ALICE, "--before", "stage=Open").count("20/day per user") == 1
