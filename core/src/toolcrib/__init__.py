@@ -24,8 +24,8 @@ __all__ = [
     "Tool",
     "ToolCall",
     "ToolResult",
-    "Toolkit",
     "ToolcribError",
+    "Toolkit",
     "tool",
 ]
 

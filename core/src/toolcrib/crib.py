@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import warnings
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -15,7 +16,7 @@ from toolcrib._nearest import did_you_mean
 from toolcrib.calls import ToolCall, ToolResult
 from toolcrib.config import Config
 from toolcrib.effects import Effect
-from toolcrib.errors import CallRefused, ConfigError, PackError, ToolcribError
+from toolcrib.errors import CallRefused, ConfigError, PackError, ToolcribError, ToolcribWarning
 from toolcrib.principal import Principal
 from toolcrib.registry import Registry
 from toolcrib.tools import Tool, Toolkit, tools_of
@@ -357,7 +358,12 @@ class Crib:
             toolkits += self.packs.toolkits()
         self._toolkits = []
         for toolkit in toolkits:
-            (self._background or _Once()).run(toolkit.close())
+            try:
+                (self._background or _Once()).run(toolkit.close())
+            except Exception as error:  # the others, the state and the log are closed all the same
+                warnings.warn(
+                    ToolcribWarning(f"{type(toolkit).__name__}.close failed: {error}"), stacklevel=3
+                )
 
     def __enter__(self) -> Self:
         return self
@@ -401,8 +407,5 @@ class _Once:
 
     def run(self, work: Any) -> Any:
         """The result of a coroutine."""
-        result: list[Any] = []
-        thread = threading.Thread(target=lambda: result.append(asyncio.run(work)))
-        thread.start()
-        thread.join()
-        return result[0] if result else None
+        with ThreadPoolExecutor(1) as thread:  # the caller's thread may have a running loop already
+            return thread.submit(asyncio.run, work).result()

@@ -100,8 +100,9 @@ async def test_edit_is_validated_decided_and_run_as_edited(make: Any, log: Any) 
     intent = next(r for r in log("intent") if "preview_of" not in r)
     assert intent["arguments"]["count"] == 2
     assert intent["edited"] == {"asked": {"item": "bolt", "count": 5}}
+    assert result.text.startswith("ordered 2\n[a human changed the arguments; what ran was")
     again = await crib.call("order", ORDER, me, idempotency_key="k")
-    assert (again.status, again.value, shop.orders) == ("done", "ordered 2", [2])
+    assert (again.status, again.value, again.text, shop.orders) == ("done", "ordered 2", result.text, [2])
 
 
 async def test_an_edit_that_policy_denies_is_denied(make: Any) -> None:

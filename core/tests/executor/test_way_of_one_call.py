@@ -192,6 +192,14 @@ async def test_an_ask_under_the_wire_name_is_the_same_ask(make: Any, log: Any) -
     assert {record["tool"] for record in log("refusal")} == {"local.price"}
 
 
+async def test_asks_that_are_no_json_meet_the_loop_guard_too(make: Any) -> None:
+    crib = make("p, *, acme, local.*, *, True, allow", price)
+    me = crib.principal("analyst")
+    asks = [{"symbol": value} for value in (float("nan"), object(), b"x", 2**70, float("inf"), float("nan"))]
+    statuses = [(await crib.call("price", ask, me)).status for ask in asks]
+    assert statuses == ["invalid"] * 5 + ["stopped"]
+
+
 async def test_a_sync_tool_runs_off_the_event_loop(make: Any) -> None:
     import threading
 

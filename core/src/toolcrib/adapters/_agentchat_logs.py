@@ -43,7 +43,7 @@ class ShapeOnly(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Always True; the record holds a cleaned copy of its event."""
-        event = record.msg
+        event: Any = record.msg
         if isinstance(event, BaseModel):
             record.msg = json.dumps(_shape(event.model_dump(mode="json")))
         elif isinstance(getattr(event, "kwargs", None), dict):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -174,9 +173,7 @@ async def latest(crib: Crib, approval_id: str) -> Approval:
 
 
 async def run_parked(crib: Crib, parked: Parked, approval: Approval) -> tuple[ToolResult, str]:
-    """What came of a parked call that was answered, and the text for its model: with the approver's edit, so
-    that the model does not go on from arguments that never ran.
-    """
+    """What came of a parked call that was answered, and the text for its model."""
     if approval.sensitive:  # not kept with the approval; the agent's own context has them
         call = ToolCall(
             approval.tool,
@@ -189,10 +186,7 @@ async def run_parked(crib: Crib, parked: Parked, approval: Approval) -> tuple[To
         result = await crib.execute(call)
     else:
         result = await crib.resume(approval.id)
-    if result.status != "done" or approval.edit is None:
-        return result, result.text
-    ran = json.dumps(dict(approval.edit), ensure_ascii=False)
-    return result, f"{result.text}\n[a human changed the arguments; what ran was {ran}]"
+    return result, result.text
 
 
 def _check_same(approval: Approval, parked: Parked, bench: Mapping[str, Any]) -> None:

@@ -32,7 +32,7 @@ class Progress:
     fraction: float | None = None
 
 
-Watch: TypeAlias = "Callable[[Approval | Progress], None]"
+Watch: TypeAlias = "Callable[[Approval | Progress], object]"
 """Told, while a call is on its way, of approvals that it waits for and of the tool's progress."""
 
 _prefix = os.urandom(5).hex()

@@ -19,6 +19,7 @@ from toolcrib.config import ApprovalSettings, LimitSettings
 from toolcrib.errors import (
     CallAmbiguous,
     CallDenied,
+    InvalidArguments,
     QuotaExhausted,
     UnknownTool,
 )
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from toolcrib.state import QuotaTake, State
 
 __all__ = ["ToolExecutor"]
+
+NOT_JSON = b"\0"
+"""What the loop guard counts for arguments that have no JSON form: all of them are one ask."""
 
 
 class ToolExecutor:
@@ -112,10 +116,15 @@ class ToolExecutor:
 
     def _find(self, case: Case) -> None:
         call = case.call
-        case.raw = to_json(call.tool[:80], call.arguments)
         case.tool = tool = self._registry.find(call.tool)
         # By the canonical name: asking under another of its names is the same ask, and recorded as one.
-        self._guard.count(call.principal, tool.name if tool else call.tool[:80], case.raw)
+        name = tool.name if tool else call.tool[:80]
+        try:
+            case.raw = to_json(name, call.arguments)
+        except InvalidArguments:
+            self._guard.count(call.principal, name, NOT_JSON)
+            raise
+        self._guard.count(call.principal, name, case.raw)
         if tool is None:
             near = self._registry.nearest(call.tool)
             raise UnknownTool(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from toolcrib.calls import ToolResult
 from toolcrib.config import LimitSettings
 from toolcrib.errors import ToolcribError
@@ -88,8 +90,15 @@ class Settler:
         except Unserialisable as error:
             text = f"the tool ran, but its result is no JSON and cannot be shown ({error})"
             return self._as_result(case, "done" if case.changes_the_world else "failed", text), "", None
-        result = self._as_result(case, "done", handover.text, value=handover.value)
+        result = self._as_result(case, "done", handover.text + self._edited(case), value=handover.value)
         return result, handover.digest, handover if handover.whole is not None else None
+
+    def _edited(self, case: Case) -> str:
+        """What tells a model that a human changed its call, so that it does not go on from what never ran."""
+        if case.arguments is case.asked or case.approval is None or case.approval.edit is None:
+            return ""
+        ran = orjson.dumps(case.approval.edit).decode()
+        return self._redactor.clean(f"\n[a human changed the arguments; what ran was {ran}]")
 
     async def _cut(self, case: Case, result: ToolResult, handover: Handover) -> ToolResult:
         """The result with its beginning as text, and the whole as an artifact if that is not too large."""
