@@ -65,7 +65,7 @@ async def test_edited(folder):
     resumed = run(folder, "resume")
     assert paid(folder) == ["3 to C"]
     assert resumed["tool"].startswith("paid 3 to C\n[a human changed the arguments; what ran was ")
-    assert '{"account": "C", "amount": 3}' in resumed["tool"]
+    assert '{"account":"C","amount":3}' in resumed["tool"]
 
 
 async def test_rejected(folder):
