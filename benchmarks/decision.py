@@ -57,7 +57,7 @@ def tools() -> list[Tool]:
 
 
 def rules(count: int, chance: random.Random, *, condition: str = "") -> str:
-    """`count` distinct p, p2 and p3 rows over users and roles of many tenants, and a quarter as many g rows."""
+    """`count` distinct p, p2 and p3 rows over users and roles of many tenants, and g rows for them."""
     tenants = [f"tenant{number}" for number in range(max(2, min(500, count // 50)))]
     rows = dict.fromkeys([f"p, *, *, *, *, {condition}, deny"] if condition else [])
     while len(rows) < count:

@@ -139,3 +139,57 @@ def test_a_bundle_loads_without_a_warning(policy: Policy) -> None:
 def test_an_unknown_bundle_is_named_with_what_there_is() -> None:
     with pytest.raises(KeyError, match="lead-outreach"):
         toolcrib_policies.bundle("../lead-outreach")
+
+
+# --- lead-outreach, whole: who may what, on an open opportunity, as one table ---
+
+TOOLS = {
+    "research.search_company": "read",
+    "crm.search_contacts": "read",
+    "crm.get_record": "read",
+    "crm.log_activity": "write",
+    "crm.set_opportunity_stage": "write",
+    "crm.update_record": "write",
+    "crm.create_lead": "write",
+    "crm.convert_lead": "destructive",
+    "crm.delete_record": "destructive",
+    "mail.draft": "write",
+    "mail.send": "send",
+}
+MAY = {
+    "researcher": {"research.search_company"},
+    "crm_query": {"crm.search_contacts", "crm.get_record"},
+    "writer": {"mail.draft"},
+    "crm_action": {"crm.log_activity", "crm.set_opportunity_stage", "crm.update_record"},
+    "stranger": set(),
+}
+MAY_WITH_APPROVAL = {"crm_action": {"mail.send"}}
+
+
+@pytest.mark.parametrize("agent", MAY)
+@pytest.mark.parametrize("name", TOOLS)
+@pytest.mark.parametrize("user", ["alice", "dana"])
+def test_what_each_agent_may_for_a_salesperson(agent: str, name: str, user: str) -> None:
+    assert verdict(agent, user, name) == (
+        "allow" if name in MAY[agent] else "review" if name in MAY_WITH_APPROVAL.get(agent, ()) else "deny"
+    )
+
+
+@pytest.mark.parametrize("agent", MAY)
+@pytest.mark.parametrize("name", TOOLS)
+@pytest.mark.parametrize(("user", "tenant"), [("bob", "acme"), (None, "acme"), ("alice", "globex")])
+def test_no_agent_may_anything_for_anybody_else(agent: str, name: str, user: str | None, tenant: str) -> None:
+    assert verdict(agent, user, name, tenant) == "deny"
+
+
+def verdict(agent: str, user: str | None, name: str, tenant: str = "acme") -> str:
+    policy, principal = load("lead-outreach"), Principal(agent, user, tenant)
+    candidates = policy.candidates(principal, Tool(name, TOOLS[name]))
+    return policy.decide(candidates, Facts({}, before={"stage": "Proposal"})).verdict
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_tool_is_offered_to_the_agents_that_may_call_it_and_to_no_other(name: str) -> None:
+    policy, tool = load("lead-outreach"), Tool(name, TOOLS[name])
+    offered = {agent for agent in MAY if policy.candidates(Principal(agent, "alice", "acme"), tool).offered}
+    assert offered == {agent for agent in MAY if name in MAY[agent] | MAY_WITH_APPROVAL.get(agent, set())}

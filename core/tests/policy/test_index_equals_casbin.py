@@ -24,7 +24,7 @@ from casbin.core_enforcer import EnforceContext
 from casbin.persist.adapters import StringAdapter
 
 from toolcrib.decisions import Decision
-from toolcrib.policy import Facts, Policy, _candidates, _engine, _index, _judge, _plan
+from toolcrib.policy import OPEN, Facts, Policy, _candidates, _engine, _index, _judge, _plan, explain
 from toolcrib.policy._index import ANY, Index
 from toolcrib.policy._model import MODEL
 from toolcrib.policy._namespace import Namespace, context, has
@@ -63,6 +63,7 @@ CONDITIONS = (
     "r.ctx.args.note is None",
     "False",
 )
+ABOUT_BEFORE = tuple(text for text in CONDITIONS if "before" in text)
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def random_rows(chance: random.Random) -> list[str]:
         return pick(("*", "*", "read", "write", "send", "destructive"))
 
     def when() -> str:
-        return "True" if chance.random() < 0.6 else pick(CONDITIONS)
+        return "True" if chance.random() < 0.55 else pick((*CONDITIONS, *ABOUT_BEFORE, *ABOUT_BEFORE))
 
     rows = [f"p, {head()}, {act()}, {when()}, allow" for _ in range(chance.randint(1, 3))]
     if chance.random() < 0.8:
@@ -499,3 +500,197 @@ def test_a_planted_bug_is_found(
 ) -> None:
     plant(monkeypatch)
     assert next(disagreements(corpus()), None) is not None
+
+
+# --- laws that hold over the same corpus, whatever Casbin says ---------------------------------------
+
+BEFORES = (None, {}, {"stage": "won"}, {"stage": "open"}, {"stage": 7})
+
+
+def some_calls(every: int) -> Iterator[tuple[tuple[str, ...], Policy, Principal, Tool, Facts]]:
+    """Each `every`-th call of the corpus, with its policy."""
+    for sample in corpus():
+        policy = Policy.of(MODEL, "\n".join(sample.rows))
+        for who, tool, facts, _ in sample.calls[::every]:
+            yield sample.rows, policy, who, tool, facts
+
+
+def decided(policy: Policy, who: Principal, tool: Tool, facts: Facts) -> Decision:
+    return policy.decide(policy.candidates(who, tool), facts)
+
+
+def test_what_is_final_without_the_record_is_final_with_any_record() -> None:
+    final = opened = 0
+    for rows, policy, who, tool, facts in some_calls(2):
+        early = decided(policy, who, tool, Facts(facts.arguments, facts.labels, OPEN))
+        late = [
+            decided(policy, who, tool, Facts(facts.arguments, facts.labels, before)) for before in BEFORES
+        ]
+        assert not any(one.is_open for one in late)
+        if early.is_open:
+            opened += 1
+            assert early.verdict == "deny", "nobody may run on an open decision"
+            assert "before" in policy.candidates(who, tool).reads
+        else:
+            final += 1
+            assert {one.verdict for one in late} == {early.verdict}, rows
+    assert final > 1000
+    assert opened > 100
+
+
+def test_an_open_decision_asks_for_no_review_that_would_not_be_asked_for() -> None:
+    for rows, policy, who, tool, facts in some_calls(7):
+        early = decided(policy, who, tool, Facts(facts.arguments, facts.labels, OPEN))
+        for before in BEFORES:
+            late = decided(policy, who, tool, Facts(facts.arguments, facts.labels, before))
+            if late.verdict != "deny":
+                assert set(early.reviews) <= set(late.reviews), rows
+
+
+def test_what_is_not_read_cannot_change_a_decision() -> None:
+    other = {
+        "args": lambda facts: Facts({"amount": "?"}, facts.labels, facts.before),
+        "labels": lambda facts: Facts(facts.arguments, frozenset({"other"}), facts.before),
+        "before": lambda facts: Facts(facts.arguments, facts.labels, {"stage": "other"}),
+    }
+    unread = 0
+    for rows, policy, who, tool, facts in some_calls(5):
+        candidates = policy.candidates(who, tool)
+        first = policy.decide(candidates, facts)
+        for root, change in other.items():
+            if root not in candidates.reads:
+                unread += 1
+                assert policy.decide(candidates, change(facts)).verdict == first.verdict, rows
+    assert unread > 5000
+
+
+def test_inputs_name_nothing_but_what_is_read() -> None:
+    for _, policy, who, tool, facts in some_calls(5):
+        candidates = policy.candidates(who, tool)
+        for name in policy.decide(candidates, facts).inputs:
+            root = name.removeprefix("has(").rstrip(")").partition(".")[0]
+            assert root in candidates.reads
+
+
+def test_what_is_not_offered_is_denied_whatever_the_facts() -> None:
+    withheld = 0
+    for _, policy, who, tool, facts in some_calls(5):
+        candidates = policy.candidates(who, tool)
+        if not candidates.offered:
+            withheld += 1
+            assert candidates.reads == frozenset()
+            for before in (*BEFORES, OPEN):
+                decision = policy.decide(candidates, Facts(facts.arguments, facts.labels, before))
+                assert (decision.verdict, decision.is_open) == ("deny", False)
+    assert withheld > 1000
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    chance = random.Random(3)
+    for sample in corpus()[::4]:
+        policy = Policy.of(MODEL, "\n".join(sample.rows))
+        turned = Policy.of(MODEL, "\n".join(chance.sample(sample.rows, len(sample.rows))))
+        for who, tool, facts, _ in sample.calls[::5]:
+            one, other = decided(policy, who, tool, facts), decided(turned, who, tool, facts)
+            assert one.verdict == other.verdict
+            assert texts(one.reviews) == texts(other.reviews)
+            assert texts(one.quotas) == texts(other.quotas)
+
+
+STRICTNESS = {"allow": 0, "review": 1, "deny": 2}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "p, *, *, *, *, True, deny",
+        "p, user:alice, *, crm.*, *, True, deny",
+        "p, agent:writer, acme, *, write, r.ctx.args.amount > 10, deny",
+        'p, *, *, *, *, r.ctx.before.stage == "won", deny',
+        "p2, *, *, *, *, True, lead",
+        "p2, anyone, globex, mail.*, send, r.ctx.args.amount > 1, lead",
+    ],
+)
+def test_a_deny_or_review_row_more_never_permits_more(more: str) -> None:
+    stricter = 0
+    for sample in corpus()[::4]:
+        policy = Policy.of(MODEL, "\n".join(sample.rows))
+        tightened = Policy.of(MODEL, "\n".join((*sample.rows, more)))
+        for who, tool, facts, _ in sample.calls[::5]:
+            one, other = decided(policy, who, tool, facts), decided(tightened, who, tool, facts)
+            assert STRICTNESS[one.verdict] <= STRICTNESS[other.verdict], sample.rows
+            stricter += STRICTNESS[one.verdict] < STRICTNESS[other.verdict]
+    assert stricter > 0
+
+
+def test_an_unconditional_allow_row_more_never_permits_less() -> None:
+    looser = 0
+    for sample in corpus()[::4]:
+        policy = Policy.of(MODEL, "\n".join(sample.rows))
+        loosened = Policy.of(MODEL, "\n".join((*sample.rows, "p, *, *, *, *, True, allow")))
+        for who, tool, facts, _ in sample.calls[::5]:
+            one, other = decided(policy, who, tool, facts), decided(loosened, who, tool, facts)
+            assert STRICTNESS[one.verdict] >= STRICTNESS[other.verdict], sample.rows
+            looser += STRICTNESS[one.verdict] > STRICTNESS[other.verdict]
+    assert looser > 0
+
+
+def test_a_remembered_decision_is_the_decision() -> None:
+    for sample in corpus()[::4]:
+        policy = Policy.of(MODEL, "\n".join(sample.rows))
+        for who, tool, facts, _ in sample.calls[::3]:
+            fresh = decided(Policy.of(MODEL, "\n".join(sample.rows)), who, tool, facts)
+            assert decided(policy, who, tool, facts) == decided(policy, who, tool, facts) == fresh
+
+
+def test_a_decision_does_not_depend_on_the_sessions_and_runs_that_no_row_reads() -> None:
+    for _, policy, who, tool, facts in some_calls(11):
+        other = Principal(who.agent, who.user, who.tenant, session="other", run="other")
+        assert decided(policy, who, tool, facts) == decided(policy, other, tool, facts)
+
+
+def test_explain_tells_of_the_same_decision_and_the_same_rows() -> None:
+    for rows, policy, who, tool, facts in some_calls(9):
+        found = explain(policy, who, tool, facts)
+        assert found.decision == decided(policy, who, tool, facts)
+        fired = {one.row for one in found.considered if one.outcome in ("matches", "condition raises")}
+        decision = found.decision
+        assert {*decision.rows, *decision.reviews, *decision.quotas} <= fired, rows
+        assert bool(found.remedies) == (decision.verdict == "deny"), rows
+
+
+def test_doing_all_that_explain_says_permits_the_call() -> None:
+    """Add what it would add, drop what it would drop, until it says no more."""
+    mended = 0
+    for rows, policy, who, tool, facts in some_calls(25):
+        lines = list(rows)
+        for _ in range(4):
+            found = explain(policy, who, tool, facts)
+            if not found.remedies:
+                break
+            for remedy in found.remedies:
+                what, _, rest = remedy.partition(": ")
+                if what == "add":
+                    lines.append(rest)
+                else:
+                    lines.remove(rest[rest.index("(") + 1 : -1])
+            policy = Policy.of(MODEL, "\n".join(lines))
+            mended += 1
+        assert decided(policy, who, tool, facts).verdict != "deny", rows
+    assert mended > 100
+
+
+@pytest.mark.filterwarnings("ignore::toolcrib.errors.ToolcribWarning")
+def test_a_custom_model_that_says_the_same_decides_the_same() -> None:
+    """The plain engine against the index: the model differs only in the order of its terms."""
+    terms = " && keyMatch(r.obj, p.obj)"
+    model = MODEL.replace(terms, "").replace("eval(p.when)", "keyMatch(r.obj, p.obj) && eval(p.when)")
+    for sample in corpus()[:: max(1, len(corpus()) // 60)]:
+        text = "\n".join(sample.rows)
+        index, plain = Policy.of(MODEL, text), Policy.of(model, text)
+        assert (index.is_indexed, plain.is_indexed) == (True, False)
+        for who, tool, facts, _ in sample.calls[::4]:
+            one, other = decided(index, who, tool, facts), decided(plain, who, tool, facts)
+            assert one.verdict == other.verdict, (text, who, tool, facts, one, other)
+            assert texts(one.reviews) == texts(other.reviews)
+            assert texts(one.quotas) == texts(other.quotas)
