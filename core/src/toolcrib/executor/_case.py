@@ -53,7 +53,7 @@ class Case:
     `id` is unique over processes and joins the records of one call. `asked` are the arguments as they were
     asked for, `arguments` as they will run (different after an approver's edit). `intended` says that the
     intent record is written, `started` that the tool was started, `untouched` that no attempt so far can
-    have changed the world.
+    have changed the world, `signed` that its outcome is in the log's hands.
     """
 
     # Defaults stand on the class: most calls never touch most of them.
@@ -71,6 +71,7 @@ class Case:
     commitment: Commitment | None = None
     intended: bool = False
     started: bool = False
+    signed: bool = False
     attempts: int = 0
     untouched: bool = True
 

@@ -9,6 +9,7 @@ has looked.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,7 +108,8 @@ class ToolExecutor:
             ended = await self._worker.run(case)  # steps 9 and 10: the tool asks for its secrets as it runs
             return await self._settler.settle(case, ended)
         except asyncio.CancelledError:
-            await finish(self._settler.cancelled(case))
+            with contextlib.suppress(Exception):  # it stays a cancellation, also where the log is gone
+                await finish(self._settler.cancelled(case))
             raise
         except Exception as error:
             return await self._refused(case, error)

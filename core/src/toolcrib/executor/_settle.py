@@ -61,8 +61,10 @@ class Settler:
                 result = await self._cut(case, result, whole)
             if case.tool is not None and case.tool.labels:
                 await self._label(case)
+            case.signed = True  # before the append, as for the intent
             await self._audit.append(self._records.outcome(case, result, digest))
         except Exception as error:
+            case.signed = False
             unsigned = _unsigned(case, ended, error)
         if case.commitment is not None:
             await self._settle_ledger(case, ended, result)
@@ -152,6 +154,8 @@ class Settler:
 
     async def cancelled(self, case: Case) -> None:
         """Record that the caller went away, and what that means for the world."""
+        if case.signed:  # it came too late: what happened is told already
+            return
         unknown = case.started and case.changes_the_world
         result = ToolResult(
             call_id=case.call.call_id,
@@ -163,7 +167,12 @@ class Settler:
         record = (
             self._records.outcome(case, result, "") if case.intended else self._records.refusal(case, result)
         )
-        await self._audit.append(record)
+        try:
+            await self._audit.append(record)
+        finally:
+            await self._let_go(case, result)
+
+    async def _let_go(self, case: Case, result: ToolResult) -> None:
         if case.commitment is not None and case.started:
             await self._threads.run(self._state.settle, case.commitment, "ambiguous", {"text": result.text})
         elif case.commitment is not None:
