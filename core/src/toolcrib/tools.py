@@ -255,8 +255,18 @@ def _starter(
     event loop.
     """
     call = (
-        function if inspect.iscoroutinefunction(function) else functools.partial(asyncio.to_thread, function)
+        function
+        if inspect.iscoroutinefunction(function)
+        else functools.partial(asyncio.to_thread, _contained, function)
     )
     if context is None:
         return lambda values, _: call(**values)
     return lambda values, given: call(**values, **{context: given})
+
+
+def _contained(function: Callable[..., Any], /, **values: Any) -> Any:
+    """Call a sync function; what no future can carry (its caller would wait for ever) is RuntimeError."""
+    try:
+        return function(**values)
+    except (StopIteration, GeneratorExit) as error:
+        raise RuntimeError(f"the tool raised {type(error).__name__}: {error}") from error

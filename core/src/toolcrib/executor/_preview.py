@@ -13,6 +13,7 @@ from toolcrib.errors import CallDenied, PackError
 from toolcrib.executor._case import Case
 from toolcrib.executor._records import Records
 from toolcrib.executor._results import Unserialisable, pack_up
+from toolcrib.executor._words import describe
 from toolcrib.executor._work import Worker, is_cancelled_from_outside
 from toolcrib.registry import Registry
 from toolcrib.tools import Tool
@@ -45,7 +46,7 @@ class Previewer:
             if is_cancelled_from_outside(error):
                 await self._end(case, tool, status="cancelled")
                 raise
-            await self._end(case, tool, status="failed", error=f"{type(error).__name__}: {error}"[:2000])
+            await self._end(case, tool, status="failed", error=describe(error))
             raise _failed(case, tool) from error
         case.before, case.preview_digest = value
         await self._end(case, tool, status="done", result_digest=case.preview_digest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,6 @@ import orjson
 
 from toolcrib.calls import ToolResult
 from toolcrib.config import LimitSettings
-from toolcrib.errors import ToolcribError
 from toolcrib.executor._case import Case
 from toolcrib.executor._records import Records
 from toolcrib.executor._results import Handover, Unserialisable, pack_up, store
@@ -76,12 +76,10 @@ class Settler:
         outcome = {"text": result.text, "value": result.value, "artifact": result.artifact}
         try:
             await self._threads.run(self._state.settle, case.commitment, status, outcome)
-        except (
-            ToolcribError
-        ) as error:  # the row stays `intended`, and becomes ambiguous when this process ends
-            await self._audit.append(
-                {"kind": "admin", "action": "ledger.settle failed", "id": case.id, "error": str(error)}
-            )
+        except Exception as error:  # the row stays `intended`, and becomes ambiguous when this process ends
+            what = {"action": "ledger.settle failed", "id": case.id, "error": describe(error)}
+            with contextlib.suppress(Exception):  # the tool ran: from here on nothing may say that it did not
+                await self._audit.append({"kind": "admin", **what})
 
     def _result(self, case: Case, ended: Ended) -> tuple[ToolResult, str, Handover | None]:
         """The result, its digest, and the handover if it is too large to hand over as it is."""
@@ -89,8 +87,9 @@ class Settler:
             return self._failure(case, ended), "", None
         try:
             handover = pack_up(ended.value, self._redactor, self._limits.result_bytes)
-        except Unserialisable as error:
-            text = f"the tool ran, but its result is no JSON and cannot be shown ({error})"
+        except Exception as error:
+            why = error if isinstance(error, Unserialisable) else describe(error)
+            text = f"the tool ran, but its result is no JSON and cannot be shown ({why})"
             return self._as_result(case, "done" if case.changes_the_world else "failed", text), "", None
         result = self._as_result(case, "done", handover.text + self._edited(case), value=handover.value)
         return result, handover.digest, handover if handover.whole is not None else None

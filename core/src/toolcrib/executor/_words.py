@@ -22,7 +22,10 @@ from toolcrib.errors import (
 )
 from toolcrib.executor._case import Case
 
-__all__ = ["describe", "refusal", "status_of"]
+__all__ = ["describe", "refusal", "status_of", "writable"]
+
+MOST = 2000
+"""Characters of an error's text that go on; a vendor's answer may be a whole page."""
 
 _STATUS: tuple[tuple[type[Exception], Status], ...] = (
     (UnknownTool, "unknown"),
@@ -48,12 +51,19 @@ def status_of(error: BaseException) -> Status:
 
 def describe(error: BaseException) -> str:
     """One line for records and models: our own errors in their own words, others by type and message."""
-    if isinstance(error, ToolcribError):
-        return str(error)
     if isinstance(error, asyncio.TimeoutError):
         return "it did not answer in time"
-    text = str(error).strip() or "no message"
-    return f"{type(error).__name__}: {text[:2000]}"
+    try:
+        text = str(error).strip() or "no message"
+    except Exception:
+        text = "its message cannot be read"
+    own = isinstance(error, ToolcribError)
+    return writable(text[:MOST] if own else f"{type(error).__name__}: {text[:MOST]}")
+
+
+def writable(text: str) -> str:
+    """`text` as UTF-8 can hold it: half a surrogate pair, which JSON can bring, becomes its code."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def refusal(case: Case, error: BaseException) -> ToolResult:
