@@ -57,7 +57,7 @@ class Case:
     """
 
     # Defaults stand on the class: most calls never touch most of them.
-    raw: bytes = b"{}"
+    raw: bytes = b""
     tool: Tool | None = None
     asked: Frozen | None = None
     arguments: Frozen | None = None

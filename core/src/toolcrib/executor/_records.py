@@ -10,6 +10,7 @@ import orjson
 
 from toolcrib.calls import ToolResult
 from toolcrib.executor._case import Case
+from toolcrib.executor._words import writable
 from toolcrib.tools import Tool
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Records:
         self._add_arguments(record, case)
         self._add_decision(record, case)
         record["status"] = result.status
-        record["error"] = result.text
+        record["error"] = writable(result.text)
         record["duration_us"] = int(case.seconds * 1e6)
         if result.approval:
             record["approval"] = result.approval
@@ -103,8 +104,8 @@ class Records:
         record: dict[str, Any] = {
             "kind": kind,
             "id": case.id,
-            "call": call.call_id[:200],
-            "tool": call.tool[:200],
+            "call": writable(call.call_id[:200]),
+            "tool": writable(call.tool[:200]),
             "agent": principal.agent,
             "tenant": principal.tenant,
             "session": principal.session,
@@ -130,14 +131,14 @@ class Records:
             if case.tool.targets:
                 record["targets"] = list(case.tool.targets)
         if case.changes_the_world:
-            record["key"] = call.key[:200]
+            record["key"] = writable(call.key[:200])
         for name, text in (
             ("reason", call.reason),
             ("model", call.model),
             ("prompt_version", call.prompt_version),
         ):
             if text:
-                record[name] = text[:2000]
+                record[name] = writable(text[:2000])
 
     def _add_decision(self, record: dict[str, Any], case: Case) -> None:
         decision, policy = case.decision, case.policy
@@ -196,8 +197,10 @@ def _decided(decision: Decision, roles: dict[str, list[str]]) -> dict[str, Any]:
 
 def _unchecked(case: Case) -> Any:
     """Arguments that were not checked; by names and digest only if one of them might be sensitive."""
-    if len(case.raw) <= LARGEST and case.tool is not None and not case.tool.sensitive:
+    if 0 < len(case.raw) <= LARGEST and case.tool is not None and not case.tool.sensitive:
         return orjson.loads(case.raw)
+    if not case.raw:  # not JSON, or more than a call may bring; the record's error says which
+        return {"unreadable": True}
     try:
         names = sorted(orjson.loads(case.raw))[:50]
     except (ValueError, TypeError):

@@ -1,0 +1,63 @@
+"""What a record says of a call whose names, texts and arguments an attacker chose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from toolcrib import ToolCall, tool
+
+ALLOW = "p, *, acme, local.*, *, True, allow"
+HALF = "\ud800"
+"""Half a surrogate pair: `json.loads` makes it of a model's "\\ud800", and UTF-8 cannot hold it."""
+
+
+@tool(effect="read")
+async def look(note: str = "") -> str:
+    """Look."""
+    return "seen"
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "kinds"),
+    [
+        ({"tool": f"no{HALF}"}, "unknown", ["refusal"]),
+        ({"call_id": f"call{HALF}"}, "done", ["intent", "outcome"]),
+        ({"reason": HALF}, "done", ["intent", "outcome"]),
+        ({"model": HALF, "prompt_version": HALF}, "done", ["intent", "outcome"]),
+        ({"arguments": {"note": HALF}}, "invalid", ["refusal"]),
+    ],
+)
+async def test_text_that_no_file_can_hold_does_not_keep_a_call_off_the_log(
+    make: Any, log: Any, given: dict[str, Any], status: str, kinds: list[str]
+) -> None:
+    crib = make(ALLOW, look)
+    call = {"tool": "local.look", "arguments": {}, "principal": crib.principal("a", "alice"), **given}
+    assert (await crib.execute(ToolCall(**call))).status == status
+    assert [record["kind"] for record in log()] == kinds
+
+
+async def test_a_key_that_no_file_can_hold_is_refused_on_the_log(make: Any, log: Any) -> None:
+    @tool(effect="write")
+    async def act() -> str:
+        """Act."""
+        return "ok"
+
+    crib = make(ALLOW, act)
+    result = await crib.call("act", {}, crib.principal("a", "alice"), idempotency_key=HALF)
+    assert result.status == "unavailable"
+    (record,) = log()
+    assert (record["kind"], record["status"]) == ("refusal", "unavailable")
+
+
+@pytest.mark.parametrize("arguments", [{"note": "x" * 300_000}, {"note": float("nan")}, None, [1]])
+async def test_arguments_that_cannot_be_kept_are_not_recorded_as_none(
+    make: Any, log: Any, arguments: Any
+) -> None:
+    crib = make(ALLOW, look)
+    await crib.execute(ToolCall("local.look", arguments, crib.principal("a", "alice")))
+    await crib.call("local.look", {}, crib.principal("a", "alice"))
+    refused, asked = log("refusal", "intent")
+    assert refused["arguments"] == {"unreadable": True}
+    assert asked["arguments"] == {"note": ""}
