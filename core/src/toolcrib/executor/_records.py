@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -85,18 +84,17 @@ class Records:
         record = self._call(kind, case)
         record.update(tool=tool.name, effect="read", preview_of=case.call.call_id, id=f"{case.id}p")
         if kind == "intent":
-            record["arguments"] = self.arguments(tool, arguments)
+            record["arguments"] = self._hidden(_sensitive_in_preview(case, tool), arguments)
         record.update(more)
         return self.clean(record)
 
     def arguments(self, tool: Tool, plain: Mapping[str, Any]) -> Any:
         """The arguments as the log keeps them."""
-        if tool.sensitive:
-            key = self._hmac_key
-            plain = {
-                name: key.digest(value) if name in tool.sensitive else value for name, value in plain.items()
-            }
-        return plain
+        return self._hidden(tool.sensitive, plain) if tool.sensitive else plain
+
+    def _hidden(self, sensitive: Collection[str], plain: Mapping[str, Any]) -> dict[str, Any]:
+        digest = self._hmac_key.digest
+        return {name: digest(value) if name in sensitive else value for name, value in plain.items()}
 
     def _call(self, kind: str, case: Case) -> dict[str, Any]:
         call = case.call
@@ -123,9 +121,10 @@ class Records:
     def _add_arguments(self, record: dict[str, Any], case: Case) -> None:
         call, frozen = case.call, case.arguments
         if frozen is None or case.tool is None:
-            record["arguments"] = _unchecked(case)
+            record["arguments"] = self._unchecked(case)
         elif len(case.raw) > LARGEST:
-            record["arguments"] = {"sha256": frozen.digest, "bytes": len(frozen.canonical)}
+            told = self._hmac_key.digest(frozen.plain) if case.tool.sensitive else {"sha256": frozen.digest}
+            record["arguments"] = {**told, "bytes": len(frozen.canonical)}
         else:
             record["arguments"] = self.arguments(case.tool, frozen.plain)
             if case.tool.targets:
@@ -139,6 +138,22 @@ class Records:
         ):
             if text:
                 record[name] = writable(text[:2000])
+
+    def _unchecked(self, case: Case) -> Any:
+        """Arguments that were not checked; by names and digest only if one of them might be sensitive.
+
+        With a key: a plain digest of a short value can be found by trying values out.
+        """
+        if 0 < len(case.raw) <= LARGEST and case.tool is not None and not case.tool.sensitive:
+            return orjson.loads(case.raw)
+        if not case.raw:  # not JSON, or more than a call may bring; the record's error says which
+            return {"unreadable": True}
+        names = sorted(orjson.loads(case.raw))[:50]
+        return {
+            **self._hmac_key.digest(case.raw.decode()),
+            "bytes": len(case.raw),
+            "names": [name[:80] for name in names],
+        }
 
     def _add_decision(self, record: dict[str, Any], case: Case) -> None:
         decision, policy = case.decision, case.policy
@@ -195,18 +210,9 @@ def _decided(decision: Decision, roles: dict[str, list[str]]) -> dict[str, Any]:
     }
 
 
-def _unchecked(case: Case) -> Any:
-    """Arguments that were not checked; by names and digest only if one of them might be sensitive."""
-    if 0 < len(case.raw) <= LARGEST and case.tool is not None and not case.tool.sensitive:
-        return orjson.loads(case.raw)
-    if not case.raw:  # not JSON, or more than a call may bring; the record's error says which
-        return {"unreadable": True}
-    try:
-        names = sorted(orjson.loads(case.raw))[:50]
-    except (ValueError, TypeError):
-        names = []
-    return {
-        "sha256": hashlib.sha256(case.raw).hexdigest(),
-        "bytes": len(case.raw),
-        "names": [str(n)[:80] for n in names],
-    }
+def _sensitive_in_preview(case: Case, tool: Tool) -> set[str]:
+    """The preview's own sensitive parameters, and those that are filled from sensitive ones of the call."""
+    asking = case.tool
+    filled = asking.preview.mapping.items() if asking is not None and asking.preview is not None else ()
+    hidden = {name for name, source in filled if asking is not None and source in asking.sensitive}
+    return hidden.union(tool.sensitive)
