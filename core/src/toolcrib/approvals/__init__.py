@@ -15,6 +15,7 @@ from toolcrib.approvals._model import (
     ApprovalStatus,
     Review,
 )
+from toolcrib.approvals._taking import approval_record, take_answer
 from toolcrib.approvals._terminal import TerminalChannel
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Change",
     "Review",
     "TerminalChannel",
+    "approval_record",
     "approval_to",
     "approver_identity",
     "approvers_of",
@@ -38,6 +40,7 @@ __all__ = [
     "is_complete",
     "require_entitled",
     "require_status",
+    "take_answer",
     "unmatched",
     "unmet",
 ]

@@ -16,19 +16,17 @@ from toolcrib.approvals import (
     ApprovalStatus,
     approval_to,
     approvers_of,
-    check_edit,
     edit_from,
-    is_complete,
-    require_entitled,
     require_status,
+    take_answer,
     unmet,
 )
 from toolcrib.cli._print import as_json, emit_json
 from toolcrib.decisions import Row
-from toolcrib.errors import InvalidArguments, ToolcribError
+from toolcrib.errors import InvalidArguments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from toolcrib.cli._desk import Desk
 
@@ -137,58 +135,18 @@ def _answer(
     edited: Mapping[str, Any] | None,
     as_json: bool,
 ) -> None:
-    """Entitled, then recorded, then stored: an answer that is not on the audit log does not count."""
     answer = Answer(verdict, desk.approver(), time.time(), note, edited)
     policy = desk.policy()
 
     def approves(person: str, row: Row) -> bool:
         return policy.approves(person, row, approval.principal)
 
-    try:
-        require_entitled(approval, answer.by, approves)
-        if edited is not None:
-            check_edit(approval, edited)
-    except ToolcribError as error:
-        _record(desk, approval, "answer refused", approver=answer.by, verdict=verdict, error=str(error))
-        raise
-    _store(desk, approval, answer, approves, as_json)
-
-
-def _store(
-    desk: Desk, approval: Approval, answer: Answer, approves: Callable[[str, Row], bool], as_json: bool
-) -> None:
-    facts: dict[str, Any] = {"approver": answer.by, "verdict": answer.verdict, "note": answer.note}
-    if answer.edit is not None:
-        facts["edited"] = dict(answer.edit)
-    _record(desk, approval, "answered", **facts)
-    try:
-        now = desk.state().answer(approval, answer, complete=is_complete(approval, answer, approves))
-    except ToolcribError as error:
-        _record(desk, approval, "answer not stored", approver=answer.by, error=str(error))
-        raise
+    now = take_answer(desk.state(), desk.record, approval, answer, approves)
     left = unmet(now.requirements, now.standing, approves) if now.status == "pending" else ()
     if as_json:
         emit_json({**approval_to(now), "unmet": [str(row) for row in left]})
     else:
         _print_outcome(now, answer, left)
-
-
-def _record(desk: Desk, approval: Approval, action: str, **facts: Any) -> None:
-    principal = approval.principal
-    desk.record(
-        kind="approval",
-        action=action,
-        approval=approval.id,
-        tool=approval.tool,
-        call=approval.call_id,
-        user=principal.user,
-        agent=principal.agent,
-        tenant=principal.tenant,
-        session=principal.session,
-        run=principal.run,
-        revision=approval.revision,
-        **facts,
-    )
 
 
 def _arguments_from(file: Path) -> dict[str, Any]:

@@ -20,9 +20,8 @@ from toolcrib.approvals import (
     ApprovalChannel,
     ApprovalRequest,
     Review,
-    check_edit,
-    is_complete,
-    require_entitled,
+    approval_record,
+    take_answer,
     unmet,
 )
 from toolcrib.decisions import Row
@@ -32,8 +31,10 @@ from toolcrib.errors import (
     ApprovalRejected,
     CallDenied,
     CallRefused,
+    InvalidArguments,
     StateError,
     ToolcribError,
+    UnknownTool,
 )
 from toolcrib.executor._case import Case
 from toolcrib.executor._records import Records
@@ -72,7 +73,7 @@ class Reviewer:
         approval = await self._ask_for(case)
         try:
             case.approval = await self._settled(case, approval, decide_again)
-        except (CallDenied, asyncio.CancelledError):
+        except (CallDenied, UnknownTool, asyncio.CancelledError):
             await finish(self._withdraw(case.approval or approval))
             raise
 
@@ -196,40 +197,27 @@ class Reviewer:
                 continue  # whoever sits there may not answer this one: do not ask, wait for somebody who may
             answer = await channel.ask(Review(approval))
             if answer is not None:
-                await self._admit(approval, answer, may)
-                with contextlib.suppress(
-                    StateError, CallRefused
-                ):  # somebody else was faster: `answered` sees it
-                    await self._store(approval, answer, may)
+                await self._take_from_here(approval, answer, may)
                 return
+
+    async def _take_from_here(
+        self, approval: Approval, answer: Answer, approves: Callable[[str, Row], bool]
+    ) -> None:
+        try:
+            await self.take(approval, answer, approves)
+        except (CallDenied, InvalidArguments):
+            raise
+        except (StateError, CallRefused):
+            return  # somebody else was faster, here or in another process: `answered` sees what they said
 
     async def take(
         self, approval: Approval, answer: Answer, approves: Callable[[str, Row], bool]
     ) -> Approval:
-        """Store an answer: entitled, recorded, then stored. Raises `CallDenied` for somebody who may not
-        answer.
-        """
-        await self._admit(approval, answer, approves)
-        return await self._store(approval, answer, approves)
+        """Store an answer; see `toolcrib.approvals.take_answer`."""
+        return await self._threads.run(take_answer, self._state, self._record_now, approval, answer, approves)
 
-    async def _admit(self, approval: Approval, answer: Answer, approves: Callable[[str, Row], bool]) -> None:
-        try:
-            require_entitled(approval, answer.by, approves)
-            if answer.edit is not None:
-                check_edit(approval, answer.edit)
-        except ToolcribError as error:
-            await self._record(approval, "answer refused", approver=answer.by, error=str(error))
-            raise
-        facts: dict[str, Any] = {"approver": answer.by, "verdict": answer.verdict, "note": answer.note[:2000]}
-        if answer.edit is not None:
-            facts["edited"] = dict(answer.edit)
-        await self._record(approval, "answered", **facts)
-
-    async def _store(
-        self, approval: Approval, answer: Answer, approves: Callable[[str, Row], bool]
-    ) -> Approval:
-        complete = is_complete(approval, answer, approves)
-        return await self._threads.run(self._state.answer, approval, answer, complete=complete)
+    def _record_now(self, *, kind: str, **fields: Any) -> None:
+        self._audit.append_blocking(self._records.clean({"kind": kind, **fields}))
 
     @staticmethod
     def _apply_edit(case: Case, approval: Approval) -> None:
@@ -241,25 +229,7 @@ class Reviewer:
             )
 
     async def _record(self, approval: Approval, action: str, **facts: Any) -> None:
-        principal = approval.principal
-        await self._audit.append(
-            self._records.clean(
-                {
-                    "kind": "approval",
-                    "action": action,
-                    "approval": approval.id,
-                    "tool": approval.tool,
-                    "call": approval.call_id,
-                    "user": principal.user,
-                    "agent": principal.agent,
-                    "tenant": principal.tenant,
-                    "session": principal.session,
-                    "run": principal.run,
-                    "revision": approval.revision,
-                    **facts,
-                }
-            )
-        )
+        await self._audit.append(self._records.clean(approval_record(approval, action, **facts)))
 
 
 def approves(case: Case) -> Callable[[str, Row], bool]:
