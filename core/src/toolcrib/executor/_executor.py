@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolcrib._arguments import to_json
+from toolcrib._nearest import nearest
 from toolcrib.calls import ToolCall, ToolResult
 from toolcrib.config import ApprovalSettings, LimitSettings
 from toolcrib.errors import (
@@ -128,7 +129,7 @@ class ToolExecutor:
             raise
         self._guard.count(call.principal, name, case.raw)
         if tool is None:
-            near = self._registry.nearest(call.tool)
+            near = self._nearest_offered(call)
             raise UnknownTool(
                 f"there is no tool {call.tool[:80]!r}",
                 rule="a call names a tool that was offered",
@@ -137,12 +138,20 @@ class ToolExecutor:
         case.policy = self._policy()
         case.candidates = case.policy.candidates(call.principal, tool)
 
+    def _nearest_offered(self, call: ToolCall) -> str | None:
+        """Only a tool that was offered: whoever guesses at names learns nothing of the others."""
+        policy = self._policy()
+        offered = [tool.name for tool in self._registry if policy.candidates(call.principal, tool).offered]
+        return nearest(call.tool[:80], offered)
+
     def _validate(self, case: Case) -> None:
         tool, candidates = case.tool, case.candidates
         assert tool is not None and candidates is not None
         if not candidates.offered:
             self._deny_unoffered(case)
-        case.asked = case.arguments = tool.arguments.freeze(tool.name, case.raw)
+        case.asked = case.arguments = asked = tool.arguments.freeze(tool.name, case.raw)
+        if asked.canonical != case.raw:  # 7, "7", "007" and a default spelt out are one ask
+            self._guard.count(case.call.principal, tool.name, asked.canonical)
 
     def _deny_unoffered(self, case: Case) -> None:
         """Deny before looking at arguments: whoever may never call a tool learns nothing of its schema."""
@@ -189,6 +198,12 @@ class ToolExecutor:
         """Steps 3, 4 and 6 once more, at the policy revision of now."""
         tool = case.tool
         assert tool is not None
+        if self._registry.find(tool.name) is not tool:
+            raise UnknownTool(
+                f"{tool.name} was taken out or replaced while this call waited",
+                rule="a call runs the tool that was approved",
+                remedy="Look at the tools again; if it is still needed, ask anew",
+            )
         case.before, case.preview_digest = OPEN, ""
         case.policy = self._policy()
         case.candidates = case.policy.candidates(case.call.principal, tool)

@@ -70,7 +70,8 @@ class Recaller:
             raise _ambiguous(case, row)
         if row.status == "intended":
             raise _running(case, row)
-        outcome = dict(row.outcome or {})
+        assert case.tool is not None
+        outcome, labels = dict(row.outcome or {}), case.tool.labels
         text = outcome.get("text") or f"a human settled this call as {row.status} ({row.note or 'no note'})"
         result = ToolResult(
             call_id=case.call.call_id,
@@ -80,8 +81,12 @@ class Recaller:
             value=outcome.get("value"),
             decision=case.decision,
             artifact=outcome.get("artifact"),
+            labels=labels,
             duration=case.seconds,
         )
+        if labels:  # it may be another session that gets what the first call returned
+            principal = case.call.principal
+            await self._threads.run(self._state.add_labels, principal.tenant, principal.session, labels)
         await self._audit.append({**self._records.refusal(case, result), "kind": "recall", "ledger": row.id})
         return result
 
