@@ -12,18 +12,14 @@ How a page is written, so that it can be run (also in CONTRIBUTING.md):
 
 from __future__ import annotations
 
-import ast
-import asyncio
-import contextlib
-import inspect
-import io
 import itertools
+import json
 import os
 import re
 import subprocess
 import sys
 import textwrap
-import types
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,16 +86,15 @@ class Runner:
     folder: Path
     environment: dict[str, str]
     names: dict[str, str] = field(default_factory=dict)
-    module: types.ModuleType = field(default_factory=lambda: types.ModuleType("page"))
+    child: subprocess.Popen[bytes] | None = None
 
     def run(self, page: Path) -> None:
-        with asyncio.Runner() as loop, _modules(self.module, self.folder):
-            blocks = blocks_of(page)
-            for block, after in itertools.zip_longest(blocks, blocks[1:]):
-                expected = after.text if after and after.follows and after.language == "text" else None
-                self.block(block, expected, loop)
+        blocks = blocks_of(page)
+        for block, after in itertools.zip_longest(blocks, blocks[1:]):
+            expected = after.text if after and after.follows and after.language == "text" else None
+            self.block(block, expected)
 
-    def block(self, block: Block, expected: str | None, loop: asyncio.Runner) -> None:
+    def block(self, block: Block, expected: str | None) -> None:
         if not block.runs:
             return
         if block.title:
@@ -107,22 +102,40 @@ class Runner:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(block.text)
         elif block.language == "python":
-            printed = self.python(block, loop)
+            printed = self.python(block)
             if expected is not None:
                 self.compare(block, expected, printed)
         elif block.language == "console":
             self.console(block)
 
-    def python(self, block: Block, loop: asyncio.Runner) -> str:
-        source = "\n" * block.line + block.text  # so that a traceback gives the page's line
-        code = compile(source, str(block.page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            if code.co_flags & inspect.CO_COROUTINE:
-                loop.run(eval(code, self.module.__dict__))
-            else:
-                exec(code, self.module.__dict__)
-        return printed.getvalue()
+    def python(self, block: Block) -> str:
+        """What the block prints. All blocks of a page run in one process, which ends with the page."""
+        self.child = self.child or subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("run_blocks.py")],
+            cwd=self.folder,
+            env={**self.environment, "PYTHONPATH": str(self.folder)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert self.child.stdin and self.child.stdout
+        # Blank lines in front, so that a traceback gives the page's line.
+        ask = {"page": str(block.page), "source": "\n" * block.line + block.text}
+        self.child.stdin.write(json.dumps(ask).encode() + b"\n")
+        self.child.stdin.flush()
+        killer = threading.Timer(60, self.child.kill)
+        killer.start()
+        answer = self.child.stdout.readline()
+        killer.cancel()
+        assert answer, f"{block.place}: the program ended, or did not end within a minute"
+        done = json.loads(answer)
+        assert not done["error"], f"{block.place}: {done['error']}"
+        return str(done["printed"])
+
+    def close(self) -> None:
+        if self.child:
+            self.child.kill()
+            self.child.communicate()
 
     def console(self, block: Block) -> None:
         commands = list(commands_of(block))
@@ -184,29 +197,13 @@ def _trimmed(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
-@contextlib.contextmanager
-def _modules(page: types.ModuleType, folder: Path) -> Iterator[None]:
-    """The page's namespace as a module, and the page's files importable; both forgotten afterwards."""
-    before = set(sys.modules)
-    sys.modules[page.__name__] = page
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
-        for name in set(sys.modules) - before:
-            if name == page.__name__ or str(getattr(sys.modules[name], "__file__", "")).startswith(
-                str(folder)
-            ):
-                del sys.modules[name]
-
-
 @pytest.fixture
-def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
-    monkeypatch.chdir(tmp_path)
+def runner(tmp_path: Path) -> Iterator[Runner]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {"PATH": path, "HOME": str(tmp_path), "COLUMNS": "100", "NO_COLOR": "1", "LANG": "C.UTF-8"}
-    return Runner(tmp_path, environment)
+    runner = Runner(tmp_path, environment)
+    yield runner
+    runner.close()
 
 
 @pytest.fixture
