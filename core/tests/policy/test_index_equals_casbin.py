@@ -98,7 +98,7 @@ def random_rows(chance: random.Random) -> list[str]:
         rows.append(f"p, {pick(('*', '*', 'anyone'))}, {pick(('*', '*', 'acme'))}, *, *, True, allow")
     rows += [f"p, {head()}, {act()}, {when()}, deny" for _ in range(chance.choice((0, 0, 1)))]
     rows += [f"p2, {head()}, {act()}, {when()}, requester|lead" for _ in range(chance.choice((0, 1, 2)))]
-    if chance.random() < 0.3:
+    if chance.random() < 0.6:
         rows.append(f"p2, *, *, {pick(('*', 'crm.*'))}, {act()}, {when()}, user:bob")
     rows += [f"p3, {head()}, 5/day per user" for _ in range(chance.choice((0, 1)))]
     while len(rows) < 10 and chance.random() < 0.9:
