@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import click
 
+from toolcrib.cli._lazy import LazyGroup
 from toolcrib.cli._print import as_json, console, emit_json, plain
 from toolcrib.effects import EFFECTS, Effect
 from toolcrib.errors import PolicyError, UnknownTool
@@ -55,7 +56,11 @@ class _Named:
         return self.name.partition(".")[0]
 
 
-@click.group()
+COMMANDS: dict[str, tuple[str, str]] = {}
+"""The commands that live in files of their own: where, and their line in `--help`."""
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS)
 def policy() -> None:
     """Check the policy's files, and explain one decision."""
 
