@@ -86,9 +86,14 @@ class ApprovalRequest:
         object.__setattr__(self, "arguments", shown)
 
     @property
-    def binding(self) -> tuple[str, str, str, str]:
-        """Tool, fingerprint, argument digest, preview digest: a yes to one binding is no yes to another."""
-        return (self.tool, self.fingerprint, self.args_digest, self.preview)
+    def binding(self) -> tuple[str, str, str, str, str]:
+        """Tool, fingerprint, argument digest, preview digest, session: a yes to one binding is no yes to
+        another.
+
+        The other parts of the principal scope the call's key, except `run`: a parked call may resume in
+        another.
+        """
+        return (self.tool, self.fingerprint, self.args_digest, self.preview, self.principal.session)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,7 @@ class Previewer:
             if is_cancelled_from_outside(error):
                 await self._end(case, tool, status="cancelled")
                 raise
-            await self._end(case, tool, status="failed", error=describe(error))
+            await self._end(case, tool, status="failed", error=describe(error, self._worker.redactor.clean))
             raise _failed(case, tool) from error
         case.before, case.preview_digest = value
         await self._end(case, tool, status="done", result_digest=case.preview_digest)

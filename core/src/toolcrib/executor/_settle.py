@@ -113,7 +113,7 @@ class Settler:
 
     def _failure(self, case: Case, ended: Ended) -> ToolResult:
         assert ended.error is not None
-        error = self._redactor.clean(describe(ended.error))
+        error = describe(ended.error, self._redactor.clean)
         if ended.status == "ambiguous":
             text = (
                 f"OUTCOME UNKNOWN: {error} It may or may not have happened. Do not try again: "

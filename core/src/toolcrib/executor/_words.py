@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from toolcrib.calls import Status, ToolResult
 from toolcrib.errors import (
@@ -49,7 +50,7 @@ def status_of(error: BaseException) -> Status:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), "unavailable")
 
 
-def describe(error: BaseException) -> str:
+def describe(error: BaseException, clean: Callable[[str], str] = str) -> str:
     """One line for records and models: our own errors in their own words, others by type and message."""
     if isinstance(error, asyncio.TimeoutError):
         return "it did not answer in time"
@@ -58,7 +59,7 @@ def describe(error: BaseException) -> str:
     except Exception:
         text = "its message cannot be read"
     own = isinstance(error, ToolcribError)
-    return writable(text[:MOST] if own else f"{type(error).__name__}: {text[:MOST]}")
+    return writable(clean(text if own else f"{type(error).__name__}: {text}")[:MOST])
 
 
 def writable(text: str) -> str:
