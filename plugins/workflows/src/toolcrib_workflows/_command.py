@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from toolcrib_workflows._roles import DEMO_COMPANY
 
@@ -46,9 +47,9 @@ def job_command(name: str, fresh: str) -> click.Command:
     @click.option("--new", is_flag=True, help="Begin a new run, even if there is an unfinished one.")
     @click.option("--json", "as_json", is_flag=True, help="Print only the summary, as JSON.")
     @click.pass_context
-    def command(ctx: click.Context, /, **options: Any) -> None:
+    def command(ctx: click.Context, /, folder: Path | None, **options: Any) -> None:
         _quieten()
-        ctx.exit(_run(name, fresh, **options))
+        ctx.exit(_run(name, fresh, folder=folder or _folder_of_config(ctx), **options))
 
     return command
 
@@ -58,6 +59,17 @@ def _one_line(ctx: click.Context, parameter: click.Parameter, value: str | None)
     if value is not None and (not value.strip() or not value.isprintable()):
         raise click.BadParameter("one line of printable characters is wanted")
     return value.strip() if value else None
+
+
+def _folder_of_config(ctx: click.Context) -> Path | None:
+    """The folder of the config that `toolcrib -c FILE run JOB` names; None where none was typed."""
+    root = ctx.find_root()
+    if root.get_parameter_source("config") is not ParameterSource.COMMANDLINE:
+        return None
+    file: Path = root.params["config"]
+    if file.name != "toolcrib.toml":
+        raise click.UsageError("A job's project is a folder with a toolcrib.toml: name it with --dir.")
+    return file.parent
 
 
 def _help(name: str) -> str:

@@ -79,7 +79,7 @@ def go_on_from_here(story: Story, file: str, run: str, again: str) -> None:
     """Print commands that work as they stand, from the present folder."""
     config, rows = shlex.quote(file), shlex.quote(str(Path(file).parent / "policies" / "policy.csv"))
     commands = (
-        (f"toolcrib -c {config} audit show --run {run}", "the story again, from the log"),
+        (f"toolcrib -c {config} audit show -n 50 --run {run}", "the story again, from the log"),
         (f"toolcrib -c {config} audit query --status denied --full", "why something was denied"),
         (f"toolcrib -c {config} policy explain mail.send --agent writer --user alice", "who may do what"),
         (f"${{EDITOR:-vi}} {rows}", "change a row"),

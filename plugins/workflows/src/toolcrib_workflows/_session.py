@@ -52,7 +52,7 @@ class Session:
         if self._as_json:
             import json
 
-            facts = {"exit_code": code, "folder": str(self._project.folder), **summary.as_json()}
+            facts = {"exit_code": code, "folder": str(self._project.folder.resolve()), **summary.as_json()}
             sys.stdout.write(json.dumps({**facts, "waiting": list(self._run.waiting)}, indent=2) + "\n")
             return code
         report(self.story, summary)

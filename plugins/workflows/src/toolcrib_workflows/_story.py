@@ -23,7 +23,7 @@ from toolcrib.errors import ToolcribError
 
 __all__ = ["Story", "brief", "console_for", "path_words", "shown"]
 
-AGENT, TOOL, WORD = 10, 25, 8
+AGENT, TOOL, WORD = 10, 25, 9
 """Columns of an agent's name, of a tool's and of what came of a call; arguments have the rest."""
 NARROWEST, WIDEST = 60, 100
 
