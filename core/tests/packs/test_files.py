@@ -157,3 +157,22 @@ def test_without_metadata_nothing_is_known(shelf, folder: Path) -> None:
     next(shelf.site.glob("*.dist-info/METADATA")).unlink()
     with pytest.raises(PackError, match="METADATA"):
         read_files(found)
+
+
+@pytest.mark.parametrize("module", ["elsewhere", "elsewhere.inner:Plugin", "json", "pack_on"])
+def test_an_entry_point_into_other_code_is_refused_because_the_hash_says_nothing_of_it(
+    shelf, module: str
+) -> None:
+    """Else the other distribution could change, or be changed, and the lock would still fit."""
+    shelf.install("elsewhere", distribution="other")
+    shelf.install("pack_one", module=module)
+    with pytest.raises(PackError, match="none of its own modules"):
+        read_files(shelf.found())
+    with pytest.raises(PackError, match="none of its own modules"):
+        shelf.lock("pack_one")
+
+
+@pytest.mark.parametrize("module", ["pack_one", "pack_one.inner", "pack_one.inner.deep:Plugin"])
+def test_an_entry_point_may_lie_anywhere_in_the_distribution(shelf, module: str) -> None:
+    shelf.install(files=OUTER, module=module)
+    assert read_files(shelf.found()).roots == ("pack_one",)

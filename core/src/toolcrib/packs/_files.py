@@ -13,7 +13,7 @@ import base64
 import csv
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.machinery import all_suffixes
 from pathlib import Path, PurePosixPath
@@ -59,10 +59,12 @@ def read_files(found: Found) -> Files:
         digests = {name: digest((base / name).read_bytes()) for name in names}
     except OSError as error:
         raise _broken(found, f"has a file that cannot be read: {error}") from error
+    roots = tuple(sorted(_roots(digests, folders)))
+    _check_entry(found, roots)
     return Files(
         base=base,
         digests=digests,
-        roots=tuple(sorted(_roots(digests, folders))),
+        roots=roots,
         hash=_total({**digests, **_metadata(found)}),
         notes=tuple(_notes(record, digests)),
     )
@@ -104,6 +106,17 @@ def _roots(names: Iterable[str], folders: list[str]) -> Iterator[str]:
         inside = any(name.startswith(f"{folder}/") for folder in folders)
         if not inside and any(path.name.endswith(suffix) for suffix in all_suffixes()):
             yield ".".join((*path.parts[:-1], path.name.split(".")[0]))
+
+
+def _check_entry(found: Found, roots: Collection[str]) -> None:
+    """Refuse an entry point into another distribution: that code could change and the hash would not."""
+    parts = found.module.split(":")[0].strip().split(".")
+    if not any(".".join(parts[:length]) in roots for length in range(1, len(parts) + 1)):
+        raise PackError(
+            f"{found.distribution} names {found.module!r} as its pack, which is none of its own modules",
+            rule="a locked pack's code is in the distribution that was hashed",
+            remedy="Ask its author to ship the module with the entry point",
+        )
 
 
 def _metadata(found: Found) -> dict[str, str]:
