@@ -31,7 +31,7 @@ class LoopGuard:
 
     def count(self, principal: Principal, tool: str, raw: bytes) -> None:
         """Count one ask; raises `LoopStopped` when it is one too many."""
-        # By hash (keyed per process, 64 bits), never the bytes: orjson's take 4 kB each, however few they are.
+        # By hash (64 bits, keyed per process), never the bytes: orjson's take 4 kB each, however few they are
         shrunk = (*principal.subjects, principal.tenant, principal.session, principal.run, tool, hash(raw))
         now = self._clock()
         count, since = self._asks.get(shrunk, (0, now))
