@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from toolcrib import CallContext, Preview, Target, Toolkit, tool
-from toolcrib.errors import ToolError
+from toolcrib_crm._rows import equal, party, read
 from toolcrib_crm.backend import Backend, Row, unknown
 from toolcrib_crm.models import (
     Account,
@@ -82,7 +82,7 @@ class CRM(Toolkit):
             limit: Most records to return.
         """
         where = [contains(_ACCOUNT, text, ("name", "website"))] if text else []
-        return await self._page(Account, [*where, *_equal(_ACCOUNT, industry=industry)], "name", limit, ctx)
+        return await self._page(Account, [*where, *equal(_ACCOUNT, industry=industry)], "name", limit, ctx)
 
     @tool(effect="read", labels=OUTSIDE)
     async def get_account_overview(self, account_id: RecordId, *, ctx: CallContext) -> AccountOverview:
@@ -94,9 +94,9 @@ class CRM(Toolkit):
         account = await self._get(_ACCOUNT, account_id, ctx)
         assert isinstance(account, Account)
         mine = {"account_id": account.id}
-        contacts = await self._page(Contact, _equal(_CONTACT, **mine), "name", 50, ctx)
-        deals = await self._page(Opportunity, _equal(_OPPORTUNITY, **mine), "-close_date", 100, ctx)
-        recent = await self._page(Activity, _equal(_ACTIVITY, **mine), "-activity_date", 10, ctx)
+        contacts = await self._page(Contact, equal(_CONTACT, **mine), "name", 50, ctx)
+        deals = await self._page(Opportunity, equal(_OPPORTUNITY, **mine), "-close_date", 100, ctx)
+        recent = await self._page(Activity, equal(_ACTIVITY, **mine), "-activity_date", 10, ctx)
         won = tuple(deal for deal in deals.records if deal.is_won)
         still_open = tuple(deal for deal in deals.records if not deal.is_closed)
         total = sum(deal.amount or 0.0 for deal in won)
@@ -117,7 +117,7 @@ class CRM(Toolkit):
         if text:
             where.append(contains(_CONTACT, text, ("name", "email", "title")))
         if account_id:
-            where += _equal(_CONTACT, account_id=check_id(_ACCOUNT, account_id))
+            where += equal(_CONTACT, account_id=check_id(_ACCOUNT, account_id))
         return await self._page(Contact, where, "name", limit, ctx)
 
     @tool(effect="read", labels=CONFIDENTIAL)
@@ -138,9 +138,9 @@ class CRM(Toolkit):
             open_only: Leave out deals that are won or lost.
             limit: Most records to return.
         """
-        where = _equal(_OPPORTUNITY, stage=stage, is_closed=False if open_only else None)
+        where = equal(_OPPORTUNITY, stage=stage, is_closed=False if open_only else None)
         if account_id:
-            where += _equal(_OPPORTUNITY, account_id=check_id(_ACCOUNT, account_id))
+            where += equal(_OPPORTUNITY, account_id=check_id(_ACCOUNT, account_id))
         return await self._page(Opportunity, where, "close_date", limit, ctx)
 
     @tool(effect="read", labels=OUTSIDE)
@@ -352,7 +352,7 @@ class CRM(Toolkit):
             on: The day on which it took place; today (UTC) if left out.
         """
         link = {
-            "who_id" if about_id.startswith((_CONTACT.prefix, _LEAD.prefix)) else "related_id": _party(
+            "who_id" if about_id.startswith((_CONTACT.prefix, _LEAD.prefix)) else "related_id": party(
                 about_id
             )
         }
@@ -418,7 +418,7 @@ class CRM(Toolkit):
         order = (Order(spec.field(by.lstrip("-")), by.startswith("-"), nulls_last=True),)
         condition = Group("AND", tuple(where)) if where else None
         rows = await self._fetch(spec, tuple(spec.fields.values()), condition, order, cap + 1, ctx)
-        return Page(tuple(_read(model, row) for row in rows[:cap]), len(rows) > cap)
+        return Page(tuple(read(model, row) for row in rows[:cap]), len(rows) > cap)
 
     async def _get(self, spec: ObjectSpec, record_id: str, ctx: CallContext) -> Record:
         record_id = check_id(spec, record_id)
@@ -426,7 +426,7 @@ class CRM(Toolkit):
         rows = await self._fetch(spec, tuple(spec.fields.values()), where, (), 1, ctx)
         if not rows:
             raise unknown(spec, record_id)
-        return _read(spec.model, rows[0])
+        return read(spec.model, rows[0])
 
     async def _fetch(
         self,
@@ -441,26 +441,3 @@ class CRM(Toolkit):
 
     async def _create(self, spec: ObjectSpec, ctx: CallContext, **values: Any) -> Created:
         return Created(spec.name, await self._backend.create(spec, spec.creatable(values), ctx))
-
-
-def _read(model: type[R], row: Row) -> R:
-    """The row as its model; a CRM that leaves out what it must have, or has something else there, is told."""
-    try:
-        return model.model_validate(row)
-    except ValidationError as error:
-        names = ", ".join(str(part["loc"][0]) for part in error.errors(include_input=False))
-        raise ToolError(
-            f"the CRM holds a {model.__name__} that cannot be read: {names}",
-            remedy="Ask for its fields with run_query, and have the record mended",
-        ) from None
-
-
-def _equal(spec: ObjectSpec, **values: Any) -> list[Condition]:
-    """`field = value` for every value that is not None."""
-    return [Compare(spec.field(name), "=", value) for name, value in values.items() if value is not None]
-
-
-def _party(about_id: str) -> str:
-    """Whom or what an activity is about: the id, checked by what its prefix says it is."""
-    spec = next((s for s in (_CONTACT, _LEAD, _OPPORTUNITY) if about_id.startswith(s.prefix)), _ACCOUNT)
-    return check_id(spec, about_id)
