@@ -8,7 +8,7 @@ import pytest
 
 from toolcrib import Principal, ToolCall, ToolResult
 from toolcrib.adapters._shared import parse_arguments
-from toolcrib_workflows._story import WORDS, Story, brief, console_for, path_words, shown
+from toolcrib_workflows._story import WORDS, Story, brief, console_for, path_words, program, shown
 
 
 @pytest.fixture
@@ -87,6 +87,19 @@ def test_the_width_follows_the_terminal_within_reason(page, monkeypatch, columns
 
 def test_shown():
     assert shown("a\tb\nc\x00\u2028") == "a b c\\x00\\u2028"
+
+
+def test_the_program_is_named_so_that_the_shell_finds_this_one(tmp_path, monkeypatch):
+    ours = tmp_path / "bin" / "toolcrib"
+    ours.parent.mkdir()
+    ours.write_text("#!/bin/sh\n")
+    ours.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(ours.with_name("python")))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert program() == "bin/toolcrib"
+    monkeypatch.setenv("PATH", str(ours.parent))
+    assert program() == "toolcrib"
 
 
 def test_paths_are_as_one_would_type_them(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from toolcrib import tool
 from toolcrib.approvals import Answer
 from toolcrib.testing.cribs import make_crib
 from toolcrib_workflows._report import go_on_from_here, report
-from toolcrib_workflows._story import Story, console_for
+from toolcrib_workflows._story import Story, console_for, program
 from toolcrib_workflows._summary import summarise
 
 ROWS = """
@@ -117,4 +117,4 @@ def test_commands_to_go_on_with_are_whole_lines():
     page = io.StringIO()
     folder = "a rather long folder name/with spaces " + "x" * 80
     go_on_from_here(Story(console_for(page)), f"{folder}/toolcrib.toml", "r1", "toolcrib demo --dir x")
-    assert f"toolcrib -c '{folder}/toolcrib.toml' audit show -n 50 --run r1\n" in page.getvalue()
+    assert f"{program()} -c '{folder}/toolcrib.toml' audit show -n 50 --run r1\n" in page.getvalue()

@@ -9,7 +9,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from toolcrib_workflows._story import Story, shown
+from toolcrib_workflows._story import Story, program, shown
 from toolcrib_workflows._summary import Asked, Summary
 
 __all__ = ["go_on_from_here", "report"]
@@ -77,11 +77,12 @@ def _why(summary: Summary, call: Asked) -> str:
 
 def go_on_from_here(story: Story, file: str, run: str, again: str) -> None:
     """Print commands that work as they stand, from the present folder."""
+    toolcrib = program()
     config, rows = shlex.quote(file), shlex.quote(str(Path(file).parent / "policies" / "policy.csv"))
     commands = (
-        (f"toolcrib -c {config} audit show -n 50 --run {run}", "the story again, from the log"),
-        (f"toolcrib -c {config} audit query --status denied --full", "why something was denied"),
-        (f"toolcrib -c {config} policy explain mail.send --agent writer --user alice", "who may do what"),
+        (f"{toolcrib} -c {config} audit show -n 50 --run {run}", "the story again, from the log"),
+        (f"{toolcrib} -c {config} audit query --status denied --full", "why something was denied"),
+        (f"{toolcrib} -c {config} policy explain mail.send --agent writer --user alice", "who may do what"),
         (f"${{EDITOR:-vi}} {rows}", "change a row"),
         (again, "and run it again"),
     )
@@ -89,5 +90,4 @@ def go_on_from_here(story: Story, file: str, run: str, again: str) -> None:
     story.console.print(Rule(Text("Go on from here", style="bold"), align="left"))
     for command, why in commands:
         story.line(f"# {why}", "dim")
-        # Printed whole and unwrapped, so that it can be copied.
-        story.console.print(Text(command), soft_wrap=True)
+        story.command(command)

@@ -10,7 +10,7 @@ from toolcrib_workflows._project import Project
 from toolcrib_workflows._report import go_on_from_here, report
 from toolcrib_workflows._roles import DEMO_COMPANY
 from toolcrib_workflows._runs import Run
-from toolcrib_workflows._story import Story, console_for, path_words
+from toolcrib_workflows._story import Story, console_for, path_words, program
 from toolcrib_workflows._summary import summarise
 
 __all__ = ["Session"]
@@ -59,7 +59,8 @@ class Session:
         if code == 3:
             self._how_to_answer()
         elif code == 1:
-            self.story.line(f"\nThe run was not brought to its end. To go on with it: {self._again()}")
+            self.story.line("\nThe run was not brought to its end. To go on with it:")
+            self.story.command(self._again())
         else:
             go_on_from_here(self.story, self._file, self._run.id, self._again())
         return code
@@ -69,18 +70,19 @@ class Session:
         return f"{path_words(self._project.folder)}/toolcrib.toml"
 
     def _how_to_answer(self) -> None:
-        config = shlex.quote(self._file)
+        config = f"{program()} -c {shlex.quote(self._file)}"
         self.story.line("")
         for approval in self._run.waiting:
             self.story.line(f"Approval {approval} waits for a human:")
-            self.story.line(f"toolcrib -c {config} approvals show {approval}")
-            self.story.line(f"toolcrib -c {config} approvals approve {approval}")
-        self.story.line(f"Then go on with: {self._again()}")
+            self.story.command(f"{config} approvals show {approval}")
+            self.story.command(f"{config} approvals approve {approval}")
+        self.story.line("Then go on with:")
+        self.story.command(self._again())
 
     def _again(self) -> str:
         run = self._run
-        words = ["toolcrib", *(["demo"] if run.job == "demo" else ["run", run.job])]
+        words = ["demo"] if run.job == "demo" else ["run", run.job]
         words += ["--dir", path_words(self._project.folder)]
         words += ["--api", run.api] if run.api != "agentchat" else []
         words += ["--company", run.company] if run.company != DEMO_COMPANY else []
-        return shlex.join(words)
+        return f"{program()} {shlex.join(words)}"

@@ -7,6 +7,9 @@ cursor nor colour the screen, nor begin a line where our own words stand.
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -21,7 +24,7 @@ from toolcrib.approvals import Answer, Approval, changes
 from toolcrib.calls import ToolCall, ToolResult
 from toolcrib.errors import ToolcribError
 
-__all__ = ["Story", "brief", "console_for", "path_words", "shown"]
+__all__ = ["Story", "brief", "console_for", "path_words", "program", "shown"]
 
 AGENT, TOOL, WORD = 10, 25, 9
 """Columns of an agent's name, of a tool's and of what came of a call; arguments have the rest."""
@@ -76,6 +79,10 @@ class Story:
     def line(self, text: str, style: str = "") -> None:
         """A line of our own words."""
         self.console.print(Text(text, style=style))
+
+    def command(self, words: str) -> None:
+        """A command to copy: whole, never wrapped."""
+        self.console.print(Text(words), soft_wrap=True)
 
     def opening(self, facts: Mapping[str, str]) -> None:
         """The first lines: label and text."""
@@ -216,6 +223,15 @@ def _grid(first: int) -> Table:
     grid.add_column(min_width=first, max_width=first, overflow="fold")
     grid.add_column(ratio=1, overflow="fold")
     return grid
+
+
+def program() -> str:
+    """How `toolcrib` is typed here: by its path where the shell would not find this very one."""
+    ours = Path(sys.executable).with_name("toolcrib")
+    found = shutil.which("toolcrib")
+    if not ours.exists() or (found and Path(found).resolve() == ours.resolve()):
+        return "toolcrib"
+    return shlex.quote(path_words(ours))
 
 
 def path_words(path: Path) -> str:
