@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolcrib.decisions import Decision, Row
+from toolcrib.errors import PolicyError
 from toolcrib.policy._candidates import Candidates
 from toolcrib.policy._engine import IndexEngine, PlainEngine
 from toolcrib.policy._facts import Facts, Governed
 from toolcrib.policy._fields import REQUESTER
 from toolcrib.policy._files import read_text
+from toolcrib.policy._index import Index
 from toolcrib.policy._loading import Loaded, load_text, without_collector
 from toolcrib.policy._problems import Problem, raise_first
 from toolcrib.policy._quota import Quota
@@ -64,6 +66,20 @@ class Policy:
         folder = Path(folder)
         texts = read_text(folder / MODEL_FILE), read_text(folder / POLICY_FILE)
         return load_text(*texts, MODEL_FILE, POLICY_FILE).problems
+
+    @property
+    def index(self) -> Index:
+        """The rows by tenant, subject and tool, for questions about all of them at once.
+
+        Raises `PolicyError` for a custom model, whose rows only its matcher understands.
+        """
+        if isinstance(self._engine, IndexEngine):
+            return self._engine.index
+        raise PolicyError(
+            "the policy's model.conf is not the shipped model",
+            rule="only rows of the shipped model can be looked up; any other model is asked call by call",
+            remedy="Ask `toolcrib policy explain` about single calls, or use the shipped model",
+        )
 
     def candidates(self, principal: Principal, tool: Governed) -> Candidates:
         """The rows that can match this call for either subject, whatever its arguments; memoised, bounded."""
