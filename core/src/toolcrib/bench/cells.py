@@ -1,0 +1,163 @@
+"""What the rows say of one subject and one tool, before any argument is known.
+
+A cell is made of one subject, or of user and agent together. Its state is what every call would come to,
+or `depends` where conditions make it one thing or another. That a condition which cannot be evaluated
+denies is left out of account: it would make every conditional cell `depends`, and it only ever takes away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from toolcrib.decisions import Row
+from toolcrib.policy._index import ALLOW, DENY, QUOTA, REVIEW, Rule
+
+__all__ = ["NOTHING", "STATES", "Cell", "State", "always", "cell_of", "condition", "quota_words"]
+
+State: TypeAlias = Literal["allow", "review", "deny", "depends"]
+STATES: tuple[State, ...] = ("allow", "review", "depends", "deny")
+"""From the widest to the narrowest, `depends` in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The rows that select a subject and a tool. `allows` has one tuple for each subject asked about, the
+    other kinds are of all of them.
+    """
+
+    state: State
+    allows: tuple[tuple[Row, ...], ...] = ((),)
+    denies: tuple[Row, ...] = ()
+    reviews: tuple[Row, ...] = ()
+    quotas: tuple[Row, ...] = ()
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """All of them, in the order of the file."""
+        allows = [row for side in self.allows for row in side]
+        rows = dict.fromkeys((*allows, *self.denies, *self.reviews, *self.quotas))
+        return tuple(sorted(rows, key=lambda row: row.line))
+
+    @property
+    def meaning(self) -> Hashable:
+        """Equal for two cells that decide every call alike: what the rows say, not where they stand."""
+        if self.state == "deny":
+            return "deny"
+        return (
+            tuple(frozenset(map(condition, side)) for side in self.allows),
+            frozenset(map(condition, self.denies)),
+            frozenset((condition(row), approvers(row)) for row in self.reviews),
+            frozenset(map(quota_key, self.quotas)),
+        )
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What the state depends on: `deny when …`, `review by lead when …`, `allow only when …`."""
+        if self.state == "deny":
+            return ()
+        found = [
+            f"allow only when {_any_of(side)}" for side in self.allows if side and not any(map(always, side))
+        ]
+        found += [f"deny when {condition(row)}" for row in self.denies]
+        found += [
+            f"review by {row.values[-1]} when {condition(row)}" for row in self.reviews if not always(row)
+        ]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def words(self) -> str:
+        """The whole in a line: `allow; deny when …; review by lead`, without quotas."""
+        if self.state == "deny":
+            return f"deny by {_places(self.denies)}" if any(map(always, self.denies)) else "deny"
+        named = dict.fromkeys(row.values[-1] for row in self.reviews if always(row))
+        start = [f"review by {' and by '.join(named)}"] if named else []
+        if not start and not any(text.startswith("allow") for text in self.conditions):
+            start = ["allow"]
+        return "; ".join((*start, *self.conditions))
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """Its quotas: `20/day per user`, with the tools that share the count if they are several."""
+        return tuple(dict.fromkeys(map(quota_words, self.quotas))) if self.state != "deny" else ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "state": self.state,
+            "words": self.words,
+            "conditions": list(self.conditions),
+            "quotas": list(self.limits),
+            "approvers": list(dict.fromkeys(row.values[-1] for row in self.reviews)),
+            "rows": [{"place": row.place, "kind": row.kind, "values": list(row.values)} for row in self.rows],
+        }
+
+
+NOTHING = Cell("deny")
+"""No row at all."""
+
+
+def cell_of(sides: Sequence[Iterable[Rule]]) -> Cell:
+    """The cell of the rules that select each subject (`Index.gather`)."""
+    found: dict[int, list[tuple[Row, ...]]] = {ALLOW: [], DENY: [], REVIEW: [], QUOTA: []}
+    for side in sides:
+        rows: dict[int, dict[Row, None]] = {does: {} for does in found}
+        for rule in side:
+            rows[rule.does][rule.row] = None
+        for does, kept in found.items():
+            kept.append(tuple(rows[does]))
+    allows = tuple(found[ALLOW])
+    denies, reviews, quotas = (_union(found[does]) for does in (DENY, REVIEW, QUOTA))
+    return Cell(_state(allows, denies, reviews), allows, denies, reviews, quotas)
+
+
+def _union(sides: Iterable[Iterable[Row]]) -> tuple[Row, ...]:
+    return tuple(dict.fromkeys(row for side in sides for row in side))
+
+
+def _state(allows: Sequence[Sequence[Row]], denies: Sequence[Row], reviews: Sequence[Row]) -> State:
+    if not all(allows) or any(map(always, denies)):
+        return "deny"
+    if denies or not all(any(map(always, side)) for side in allows):
+        return "depends"
+    if not reviews:
+        return "allow"
+    return "review" if any(map(always, reviews)) else "depends"
+
+
+def condition(row: Row) -> str:
+    """The `when` of a p or p2 row."""
+    return row.values[4]
+
+
+def always(row: Row) -> bool:
+    """Whether a p or p2 row has no condition."""
+    return row.values[4] == "True"
+
+
+def approvers(row: Row) -> frozenset[str]:
+    """The alternatives of a p2 row."""
+    return frozenset(one.strip() for one in row.values[-1].split("|"))
+
+
+def quota_key(row: Row) -> Hashable:
+    """What a p3 row counts together: who shares the count, over which tools, how many."""
+    subject, _, name, quota = row.values
+    return subject, name, " ".join(quota.split())
+
+
+def quota_words(row: Row) -> str:
+    """`20/day per user`, and over which tools if the count is shared."""
+    subject, _, name, quota = row.values
+    over = f" over {name}" if name.endswith("*") else ""
+    return f"{quota}{over}" if subject == "*" else f"{quota}{over} ({subject})"
+
+
+def _any_of(rows: Iterable[Row]) -> str:
+    texts = list(dict.fromkeys(map(condition, rows)))
+    return texts[0] if len(texts) == 1 else " or ".join(f"({text})" for text in texts)
+
+
+def _places(rows: Iterable[Row]) -> str:
+    return " and ".join(row.place for row in rows if always(row))

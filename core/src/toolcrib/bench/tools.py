@@ -1,0 +1,71 @@
+"""Tools as policy sees them, when they are not at hand: from a list, or from what rows name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolcrib.effects import EFFECTS, Effect
+from toolcrib.errors import PolicyError
+from toolcrib.policy import Governed, Policy
+from toolcrib.policy._files import read_text
+
+__all__ = ["NamedTool", "named_tools", "read_tools", "tools_of_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTool:
+    """A tool by name and effect; `pack.*` and `*` stand for any other tool of the pack, or of all."""
+
+    name: str
+    effect: Effect
+    labels: frozenset[str] = frozenset()
+    idempotent: bool = False
+
+    @property
+    def pack(self) -> str:
+        """The first segment of the name."""
+        return self.name.partition(".")[0]
+
+
+def read_tools(file: Path) -> list[Governed]:
+    """What `toolcrib tools list --json` wrote; raises `PolicyError` for anything else."""
+    import orjson
+
+    text = read_text(file)
+    try:
+        return named_tools(orjson.loads(text))
+    except (orjson.JSONDecodeError, TypeError, KeyError, ValueError, AttributeError) as error:
+        raise PolicyError(
+            f"{file} is not a list of tools: {type(error).__name__}: {error}",
+            rule='a list of tools is JSON: [{"name": "crm.get_record", "effect": "read"}, …]',
+            remedy="Write it with `toolcrib tools list --json`",
+        ) from None
+
+
+def named_tools(values: Iterable[Mapping[str, Any]]) -> list[Governed]:
+    """Tools from dictionaries with `name`, `effect` and, if need be, `labels` and `idempotent`; raises
+    `ValueError`, `KeyError` or `TypeError`.
+    """
+    found: dict[str, Governed] = {}
+    for value in values:
+        name, effect = value["name"], value["effect"]
+        if not isinstance(name, str) or effect not in EFFECTS:
+            raise ValueError(f"name {name!r} with effect {effect!r}")
+        found[name] = NamedTool(
+            name, effect, frozenset(value.get("labels") or ()), bool(value.get("idempotent"))
+        )
+    return list(found.values())
+
+
+def tools_of_rows(policies: Sequence[Policy], tools: Iterable[Governed] = ()) -> list[Governed]:
+    """What rows name beyond `tools`, once for each effect, since a row does not say which one the tool has.
+
+    `pack.*` and `*` stand for the tools that nobody named.
+    """
+    known = {tool.name for tool in tools}
+    names = {row.values[2] for policy in policies for row in policy.rows if row.kind != "g"}
+    names |= {f"{name.partition('.')[0]}.*" for name in names if name != "*"} | {"*"}
+    return [NamedTool(name, effect) for name in sorted(names - known) for effect in EFFECTS]
