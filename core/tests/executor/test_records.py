@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from toolcrib import ToolCall, tool
+from toolcrib import Preview, ToolCall, Toolkit, tool
 
 ALLOW = "p, *, acme, local.*, *, True, allow"
 HALF = "\ud800"
@@ -61,3 +61,32 @@ async def test_arguments_that_cannot_be_kept_are_not_recorded_as_none(
     refused, asked = log("refusal", "intent")
     assert refused["arguments"] == {"unreadable": True}
     assert asked["arguments"] == {"note": ""}
+
+
+async def test_arguments_that_were_never_checked_are_marked(make: Any, log: Any) -> None:
+    crib = make("p, user:alice, acme, local.*, *, True, allow", look)
+    await crib.call("local.look", {"note": 7}, crib.principal("a", "alice"))
+    crib = make(ALLOW, look)
+    await crib.call("local.look", {"note": "7"}, crib.principal("a", "alice"))
+    denied, asked = log("refusal", "intent")
+    assert (denied["decision"], denied["arguments"], denied["unchecked"]) == ("deny", {"note": 7}, True)
+    assert "unchecked" not in asked
+
+
+async def test_a_decision_that_a_failed_preview_left_open_is_marked(make: Any, log: Any) -> None:
+    class Shop(Toolkit):
+        @tool(effect="read")
+        async def get(self, id: str) -> dict[str, str]:
+            """Get."""
+            raise ValueError("not there")
+
+        @tool(effect="write", preview=Preview("get", id="id"))
+        async def put(self, id: str) -> str:
+            """Put."""
+            return "put"
+
+    rows = ALLOW + '\np, *, acme, local.put, write, r.ctx.before.state == "closed", deny'
+    crib = make(rows, Shop())
+    await crib.call("put", {"id": "1"}, crib.principal("a", "alice"))
+    (refused,) = log("refusal")
+    assert (refused["decision"], refused["open"]) == ("deny", True)

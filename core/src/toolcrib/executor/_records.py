@@ -122,6 +122,7 @@ class Records:
         call, frozen = case.call, case.arguments
         if frozen is None or case.tool is None:
             record["arguments"] = self._unchecked(case)
+            record["unchecked"] = True  # a policy that reads them later must not take "7" for 7
         elif len(case.raw) > LARGEST:
             told = self._hmac_key.digest(frozen.plain) if case.tool.sensitive else {"sha256": frozen.digest}
             record["arguments"] = {**told, "bytes": len(frozen.canonical)}
@@ -171,6 +172,8 @@ class Records:
             if not decision.inputs:
                 self._known[id(decision)] = known
         record.update(known[1])
+        if decision.is_open:
+            record["open"] = True  # it never came to a verdict: the preview failed
         if decision.inputs:
             record["inputs"] = {
                 name: self._input(case, name, value) for name, value in decision.inputs.items()
