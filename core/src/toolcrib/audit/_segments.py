@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock
 from pathlib import Path
 
+from toolcrib._private import make_private
 from toolcrib.audit._errors import failed
 from toolcrib.audit._record import canonical
 
@@ -117,7 +118,7 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o600, replace: bool = Tru
     With `replace=False` a file that is already there stays, also one that another process made at the same
     moment.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with os.fdopen(

@@ -25,6 +25,7 @@ from os import fdatasync, fstat, write
 from pathlib import Path
 from typing import Any, TypeVar
 
+from toolcrib._private import make_private
 from toolcrib.audit._chain import GENESIS, Head, link, timestamp
 from toolcrib.audit._errors import failed
 from toolcrib.audit._record import canonical
@@ -165,7 +166,7 @@ class Store:
     def _open_folder(self) -> None:
         self._drop()
         if not self._known.seq:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(self.folder)
             sync_folder(self.folder.parent)
         self._folder_fd = os.open(self.folder, _FOLDER)
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from toolcrib._private import make_private
+
 if TYPE_CHECKING:
     from toolcrib.secrets import Redactor
 
@@ -61,7 +63,7 @@ def store(folder: Path, handover: Handover) -> str:
     harmless.
     """
     assert handover.whole is not None
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(folder)
     path = folder / f"{handover.digest}.json"
     if not path.exists():
         partial = path.with_suffix(f".{os.getpid()}.part")

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolcrib._nearest import nearest
+from toolcrib._private import make_private
 from toolcrib.errors import PackError
 from toolcrib.hookspecs import PackConfig
 from toolcrib.packs._changes import differences, locked_tool
@@ -154,7 +155,7 @@ def pack_config(name: str, config: Config) -> PackConfig:
     settings = config.packs.get(name)
     folder = config.state / "packs" / name
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(folder)
     except OSError as error:
         raise PackError(
             f"the folder of pack {name!r} cannot be made: {error}", remedy="Make the state folder writable"

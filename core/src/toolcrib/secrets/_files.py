@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from toolcrib._private import make_private
 from toolcrib.errors import SecretError
 
 __all__ = ["locked", "read_key", "replace_file"]
@@ -55,7 +56,7 @@ def _new_key(file: Path) -> bytes:
     """Make the key file; where another process was faster, its key counts."""
     key = os.urandom(KEY_BYTES)
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(file.parent)
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return read_key(file, create=False)
@@ -73,7 +74,7 @@ def locked(store: Path) -> Iterator[None]:
     """Keep other processes from writing the same store; readers need no lock."""
     lock = store.with_suffix(".lock")
     try:
-        store.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(store.parent)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise SecretError(f"{lock} cannot be opened: {error.strerror}") from error

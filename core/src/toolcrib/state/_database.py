@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, select
 
+from toolcrib._private import make_private
 from toolcrib.errors import StateError
 from toolcrib.state import _tables as tables
 from toolcrib.state._failures import locked, translated
@@ -44,7 +45,7 @@ class Database:
         path = folder / "state.db"
         with translated(path, busy_timeout), ExitStack() as undo:
             owners = folder / "owners"
-            owners.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(owners)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite's own files copy this mode
             owner = Owner.register(owners)
             undo.callback(owner.release)
