@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import warnings
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -148,8 +149,26 @@ class Crib:
         try:
             executor = self.executor
         except ToolcribError as error:
+            await self._record_unopened(call, error)
             return ToolResult(call.call_id, call.tool[:80], "unavailable", f"UNAVAILABLE: {error}")
         return await executor.execute(call, watch=watch)
+
+    async def _record_unopened(self, call: ToolCall, error: ToolcribError) -> None:
+        """The one record of a call that met no executor; where there is no log either, the result says so."""
+        from toolcrib.executor._words import writable
+
+        who = call.principal
+        names = {"agent": who.agent, "tenant": who.tenant, "session": who.session, "run": who.run}
+        texts = {"call": call.call_id, "tool": call.tool, "error": str(error)}
+        record = {
+            "kind": "refusal",
+            "status": "unavailable",
+            **names,
+            **({"user": who.user} if who.user else {}),
+            **{name: writable(text[:2000]) for name, text in texts.items()},
+        }
+        with contextlib.suppress(Exception):
+            await self.audit.append(record)
 
     def call_sync(
         self,
