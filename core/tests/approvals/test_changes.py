@@ -6,7 +6,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from toolcrib.approvals import ABSENT, Change, changes, unmatched
+from toolcrib.approvals import ABSENT, Change, changes
+from toolcrib.approvals._changes import unmatched
 
 CASES = {
     "same name": ({"stage": "A"}, {"stage": "B"}, [("stage", "A", "B")], {}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from toolcrib.approvals import check_edit, edit_from
+from toolcrib.approvals._edits import check_edit, edit_from
 from toolcrib.errors import InvalidArguments
 
 SCHEMA = {

@@ -8,11 +8,10 @@ from toolcrib.approvals import (
     Answer,
     approver_identity,
     approvers_of,
-    is_complete,
-    require_entitled,
     require_status,
     unmet,
 )
+from toolcrib.approvals._judging import is_complete, require_entitled
 from toolcrib.errors import (
     ApprovalExpired,
     ApprovalPending,

@@ -1,11 +1,11 @@
 """Approvals: what is asked of a human, through which channel, and what the answer is worth."""
 
 from toolcrib.approvals._answers_file import AnswersChannel
-from toolcrib.approvals._changes import ABSENT, Change, changes, unmatched
+from toolcrib.approvals._changes import ABSENT, Change, changes
 from toolcrib.approvals._codec import approval_to
-from toolcrib.approvals._edits import check_edit, edit_from
+from toolcrib.approvals._edits import check_edit
 from toolcrib.approvals._identity import approver_identity
-from toolcrib.approvals._judging import approvers_of, is_complete, require_entitled, require_status, unmet
+from toolcrib.approvals._judging import approvers_of, require_status, unmet
 from toolcrib.approvals._model import (
     Answer,
     AnswerVerdict,
@@ -36,11 +36,7 @@ __all__ = [
     "approvers_of",
     "changes",
     "check_edit",
-    "edit_from",
-    "is_complete",
-    "require_entitled",
     "require_status",
     "take_answer",
-    "unmatched",
     "unmet",
 ]

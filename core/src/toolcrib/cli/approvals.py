@@ -16,11 +16,11 @@ from toolcrib.approvals import (
     ApprovalStatus,
     approval_to,
     approvers_of,
-    edit_from,
     require_status,
     take_answer,
     unmet,
 )
+from toolcrib.approvals._edits import edit_from
 from toolcrib.cli._print import as_json, emit_json
 from toolcrib.decisions import Row
 from toolcrib.errors import InvalidArguments
