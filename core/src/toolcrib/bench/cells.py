@@ -14,7 +14,18 @@ from typing import Any, Literal, TypeAlias
 from toolcrib.decisions import Row
 from toolcrib.policy._index import ALLOW, DENY, QUOTA, REVIEW, Rule
 
-__all__ = ["NOTHING", "STATES", "Cell", "State", "always", "cell_of", "condition", "quota_words"]
+__all__ = [
+    "NOTHING",
+    "STATES",
+    "Cell",
+    "State",
+    "always",
+    "approvers",
+    "cell_of",
+    "condition",
+    "quota_key",
+    "quota_words",
+]
 
 State: TypeAlias = Literal["allow", "review", "deny", "depends"]
 STATES: tuple[State, ...] = ("allow", "review", "depends", "deny")
