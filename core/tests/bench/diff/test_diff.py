@@ -177,8 +177,8 @@ def test_tenants() -> None:
     new = BASE + "p, guests, *, crm.get, *, True, allow\ng, user:eve, guests, acme\n"
     found = diff_everywhere(policy(BASE), policy(new), TOOLS)
     assert [(one.tenant, one.subject, one.tool) for one in found] == [
-        ("*", "guests", "crm.get"),
         ("acme", "user:eve", "crm.get"),
+        ("*", "guests", "crm.get"),
     ]
 
 
@@ -219,7 +219,8 @@ def random_rows(chance: random.Random) -> list[str]:
     pick = chance.choice
     rows = []
     for _ in range(chance.randint(2, 7)):
-        head = f"{pick(('*', *ROLES, *PEOPLE))}, {pick(('*', 'acme'))}, {pick(('*', 'crm.*', 'crm.set', 'mail.send'))}"
+        tools = ("*", "crm.*", "crm.set", "mail.send")
+        head = f"{pick(('*', *ROLES, *PEOPLE))}, {pick(('*', 'acme'))}, {pick(tools)}"
         act = pick(("*", "*", "read", "write", "send", "destructive"))
         rows.append(
             pick(
@@ -254,8 +255,8 @@ def mutated(rows: list[str], chance: random.Random) -> list[str]:
     return new
 
 
-# Everybody's counterpart in a call is allowed all, so that what only one side of a call may do shows too. Roles
-# that nobody holds get a member.
+# Everybody's counterpart in a call is allowed all, so that what only one side of a call may do shows too.
+# Roles that nobody holds get a member.
 PROBES = ["p, agent:any, acme, *, *, True, allow", "p, user:any, acme, *, *, True, allow"]
 PROBES += [f"g, user:has-{role}, {role}, acme" for role in ROLES]
 ASKED = [*PEOPLE, *(f"user:has-{role}" for role in ROLES), "user:any", "user:stranger", "agent:stranger"]
