@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from toolcrib import Crib, tool
+from toolcrib._os_user import system_user
 from toolcrib.audit import read, verify
 from toolcrib.errors import PolicyError
 from toolcrib.testing.cribs import write_crib
@@ -26,6 +27,7 @@ CALLER = """
 import asyncio, sys
 from pathlib import Path
 from toolcrib import Crib, tool
+from toolcrib._os_user import system_user
 
 @tool(effect="write")
 async def count(n: int) -> int:
@@ -71,9 +73,7 @@ async def order(item: str) -> str:
 
 
 async def test_a_second_process_approves_what_the_first_waits_for(tmp_path: Path) -> None:
-    import getpass
-
-    users = f'[approvals.users]\n{getpass.getuser()} = "dana"\n'
+    users = f'[approvals.users]\n{system_user()} = "dana"\n'
     file = write_crib(tmp_path, ROWS, config=users)
     with Crib.from_config(file) as crib:
         crib.add(order)

@@ -37,7 +37,7 @@ def test_the_present_user_is_alice(tmp_path):
 
 
 def test_a_user_name_with_odd_characters_is_still_toml(tmp_path, monkeypatch):
-    monkeypatch.setattr(_project, "_system_user", lambda: 'o"dd.\\user')
+    monkeypatch.setattr(_project, "system_user", lambda: 'o"dd.\\user')
     assert make(tmp_path / "p").config.approvals.users == {'o"dd.\\user': "alice"}
 
 

@@ -1,14 +1,10 @@
-"""Who answers at this machine: the operating-system user, mapped in the config.
-
-The user comes from the password database by uid, never from `$USER`, which anybody can set.
-"""
+"""Who answers at this machine: the operating-system user, mapped in the config."""
 
 from __future__ import annotations
 
-import os
-import pwd
 from collections.abc import Mapping
 
+from toolcrib._os_user import system_user
 from toolcrib.errors import ConfigError
 from toolcrib.principal import check_id
 
@@ -19,7 +15,7 @@ def approver_identity(users: Mapping[str, str]) -> str:
     """The user id of whoever runs this process, by `users` (`[approvals.users]`: system user = user id);
     raises `ConfigError`.
     """
-    name = _system_user()
+    name = system_user()
     if name not in users:
         raise ConfigError(
             f"the operating-system user {name!r} is nobody's user id, so it cannot answer approvals",
@@ -27,10 +23,3 @@ def approver_identity(users: Mapping[str, str]) -> str:
             remedy=f'Add `{name} = "USER"` under [approvals.users] in toolcrib.toml',
         )
     return check_id("user", users[name])
-
-
-def _system_user() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a uid without an entry, as in some containers
-        return str(os.getuid())

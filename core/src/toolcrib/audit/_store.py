@@ -12,7 +12,6 @@ would hold it at once.
 
 from __future__ import annotations
 
-import getpass
 import os
 import platform
 import socket
@@ -25,6 +24,7 @@ from os import fdatasync, fstat, write
 from pathlib import Path
 from typing import Any, TypeVar
 
+from toolcrib._os_user import system_user
 from toolcrib._private import make_private
 from toolcrib.audit._chain import GENESIS, Head, link, timestamp
 from toolcrib.audit._errors import failed
@@ -253,12 +253,8 @@ class Store:
 
 def _who() -> dict[str, Any]:
     """Which process writes: what the log's first record of each process says."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
     return {
-        "user": user,
+        "user": system_user(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "python": platform.python_version(),

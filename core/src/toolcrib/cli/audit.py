@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from toolcrib._os_user import system_user
 from toolcrib.cli._print import as_json, console, emit_json, plain
 
 if TYPE_CHECKING:
@@ -218,17 +219,8 @@ def checkpoint(ctx: click.Context, out: Path | None, as_json: bool) -> None:
 
 
 def _made(signed: Checkpoint, out: Path | None) -> dict[str, Any]:
-    fields = {"records": signed.records, "head": signed.head, "key": signed.key, "user": _operator()}
+    fields = {"records": signed.records, "head": signed.head, "key": signed.key, "user": system_user()}
     return {"kind": "admin", "action": "audit.checkpoint", **fields, **({"out": str(out)} if out else {})}
-
-
-def _operator() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
 
 
 def _refuse(found: Verification, as_json: bool) -> None:

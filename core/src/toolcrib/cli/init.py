@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 
 import click
 
+from toolcrib._os_user import system_user
 from toolcrib.errors import ConfigError
 from toolcrib.principal import check_id
 
@@ -67,7 +67,7 @@ def write_crib(folder: Path, *, tenant: str, rows: str, approver: str | None = N
 
     check_id("tenant", tenant)
     file = folder / "toolcrib.toml"
-    user = getpass.getuser()
+    user = system_user()
     config = CONFIG.format(tenant=tenant, user=user, approver=approver or _as_id(user)) + extra
     for path, text in (
         (file, config),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
 
+from toolcrib._os_user import system_user
 from toolcrib.config import Config
 from toolcrib.errors import ConfigError, PackError
 
@@ -95,7 +95,7 @@ def _write(folder: Path, job: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copytree(bundle(BUNDLE), folder / "policies", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copyfile(sample_answers(), folder / "answers.toml")
-        text = template.format(job=command, system_user=json.dumps(_system_user()), **trust)
+        text = template.format(job=command, system_user=json.dumps(system_user()), **trust)
         (folder / "toolcrib.toml").write_text(text, "utf-8")
     except OSError as error:
         raise ConfigError(
@@ -132,11 +132,3 @@ def _is_editable(pack: str) -> bool:
         if text and json.loads(text).get("dir_info", {}).get("editable"):
             return True
     return False
-
-
-def _system_user() -> str:
-    """The operating-system user as approvals know it: by uid, never by an environment variable."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
