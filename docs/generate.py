@@ -34,7 +34,13 @@ TABLES: dict[str, tuple[Any, dict[str, str]]] = {
             "state": "The folder of audit log, state database, keys, artifacts and the packs' own data.",
         },
     ),
-    "policy": (config._PolicyTable, {"path": "The folder with `model.conf` and `policy.csv`."}),
+    "policy": (
+        config._PolicyTable,
+        {
+            "path": "The folder with `model.conf` and `policy.csv`.",
+            "shadow": "The folder of a candidate that is tried beside it; nothing of it is enforced.",
+        },
+    ),
     "model": (
         config.ModelSettings,
         {
@@ -134,10 +140,12 @@ def _type(field: dataclasses.Field[Any]) -> str:
     found = re.fullmatch(r"Literal\[(.*)\]", str(field.type))
     if found:
         return " or ".join(f"`{value}`" for value in found[1].replace("'", '"').split(", "))
-    return {"str": "text", "int": "number"}.get(str(field.type), "table")
+    return {"str": "text", "int": "number"}.get(str(field.type).removesuffix(" | None"), "table")
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
+    if field.default is None:
+        return "none"
     if field.default is not dataclasses.MISSING:
         return f"`{field.default}`" if isinstance(field.default, int) else f'`"{field.default}"`'
     return "empty" if field.default_factory is not dataclasses.MISSING else "must be given"

@@ -113,6 +113,7 @@ class Config:
     tenant: str = "default"
     state: Path = Path(".toolcrib")
     policy: Path = Path("policies")
+    shadow: Path | None = None
     trust: Trust = "locked"
     packs: Mapping[str, PackSettings] = field(default_factory=dict)
     secrets: SecretSettings = field(default_factory=SecretSettings)
@@ -148,6 +149,7 @@ class _CribTable:
 @dataclass(frozen=True, slots=True)
 class _PolicyTable:
     path: str = "policies"
+    shadow: str | None = None
 
 
 _TABLES = ("crib", "packs", "policy", "secrets", "model", "audit", "approvals", "limits")
@@ -187,12 +189,13 @@ class _Reader:
     def config(self) -> Config:
         crib = self._table("crib", _CribTable)
         trust, packs = self._packs()
-        folder = self._file.parent
+        folder, policy = self._file.parent, self._table("policy", _PolicyTable)
         return Config(
             file=self._file,
             tenant=check_id("[crib] tenant", crib.tenant),
             state=folder / crib.state,
-            policy=folder / self._table("policy", _PolicyTable).path,
+            policy=folder / policy.path,
+            shadow=folder / policy.shadow if policy.shadow is not None else None,
             trust=trust,
             packs=packs,
             secrets=self._secrets(),

@@ -25,6 +25,7 @@ from toolcrib.tools import Tool, Toolkit, tools_of
 if TYPE_CHECKING:
     from toolcrib.approvals import Answer, Approval, ApprovalChannel
     from toolcrib.audit import AuditLog
+    from toolcrib.bench.shadow import Shadow
     from toolcrib.executor import ToolExecutor
     from toolcrib.executor._case import Watch
     from toolcrib.packs import LoadedPacks
@@ -331,6 +332,20 @@ class Crib:
         return known[name](**settings)
 
     @cached_property
+    def shadow(self) -> Shadow | None:
+        """The candidate policy that is tried beside the one in force, if the config names one."""
+        if self.config.shadow is None:
+            return None
+        from toolcrib.bench.shadow import Shadow
+
+        def report(event: str, detail: str) -> None:
+            self.record(kind="admin", action=f"shadow.{event}", detail=detail)
+
+        shadow = Shadow(self.config.shadow, report)
+        shadow.start()
+        return shadow
+
+    @cached_property
     def executor(self) -> ToolExecutor:
         """The way of one call."""
         with self._opening:
@@ -350,6 +365,7 @@ class Crib:
                 approvals=self.config.approvals,
                 limits=self.config.limits,
                 artifacts=self.config.state / "artifacts",
+                shadow=self.shadow,
             )
 
     def record(self, *, kind: str, **fields: Any) -> None:
@@ -364,6 +380,8 @@ class Crib:
         if "executor" in opened:
             opened.pop("executor").close()
         self._close_toolkits()
+        if shadow := opened.pop("shadow", None):
+            shadow.close()
         for name in ("state", "audit"):
             if name in opened:
                 opened.pop(name).close()

@@ -29,7 +29,7 @@ from toolcrib.executor._case import Case, Watch
 from toolcrib.executor._guard import LoopGuard
 from toolcrib.executor._preview import Previewer
 from toolcrib.executor._recall import Recaller
-from toolcrib.executor._records import Records
+from toolcrib.executor._records import Beside, Records
 from toolcrib.executor._review import Reviewer
 from toolcrib.executor._settle import Settler
 from toolcrib.executor._threads import Threads, finish
@@ -70,11 +70,12 @@ class ToolExecutor:
         approvals: ApprovalSettings | None = None,
         limits: LimitSettings | None = None,
         artifacts: Path,
+        shadow: Beside | None = None,
     ) -> None:
         approvals, limits = approvals or ApprovalSettings(), limits or LimitSettings()
         self._registry, self._policy, self._state, self._audit = registry, policy, state, audit
         self._guard = LoopGuard(limits.repeats, limits.repeat_seconds)
-        self._records = Records(hmac_key, broker.redactor)
+        self._records = Records(hmac_key, broker.redactor, shadow)
         self._threads = Threads()
         self._worker = Worker(broker, limits.attempts)
         self._previewer = Previewer(registry, self._records, audit, self._worker)

@@ -87,7 +87,8 @@ class Recaller:
         if labels:  # it may be another session that gets what the first call returned
             principal = case.call.principal
             await self._threads.run(self._state.add_labels, principal.tenant, principal.session, labels)
-        await self._audit.append({**self._records.refusal(case, result), "kind": "recall", "ledger": row.id})
+        record = {**self._records.refusal(case, result), "kind": "recall", "ledger": row.id}
+        await self._audit.append(record | ({"labels": sorted(labels)} if labels else {}))
         return result
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from toolcrib.principal import Principal
     from toolcrib.secrets import Redactor
 
-__all__ = ["Records"]
+__all__ = ["Beside", "Records"]
 
 MOST_KNOWN = 4096
 """Shared decisions whose facts are kept at hand."""
@@ -28,11 +28,18 @@ LARGEST = 16 * 1024
 """Arguments over this many bytes are kept as digest and beginning, so that one call cannot fill the log."""
 
 
+class Beside(Protocol):
+    """A policy that is tried beside the one in force; it decides nothing."""
+
+    def beside(self, case: Case) -> dict[str, Any] | None:
+        """What it would have said of a decided call; None if there is nothing to say. Never raises."""
+
+
 class Records:
     """Builds records; sensitive arguments become HMACs, and no secret that was handed out passes."""
 
-    def __init__(self, hmac_key: HmacKey, redactor: Redactor) -> None:
-        self._hmac_key, self._redactor = hmac_key, redactor
+    def __init__(self, hmac_key: HmacKey, redactor: Redactor, shadow: Beside | None = None) -> None:
+        self._hmac_key, self._redactor, self._shadow = hmac_key, redactor, shadow
         self._known: dict[int, tuple[Decision, dict[str, Any]]] = {}
 
     def refusal(self, case: Case, result: ToolResult) -> dict[str, Any]:
@@ -180,6 +187,8 @@ class Records:
             }
         if case.preview_digest:
             record["preview_digest"] = case.preview_digest
+        if self._shadow is not None and (told := self._shadow.beside(case)):
+            record["shadow"] = told
 
     def _input(self, case: Case, name: str, value: Any) -> Any:
         """A value that a condition read; a sensitive argument is an HMAC here too."""
