@@ -16,8 +16,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection
 from dataclasses import dataclass
+from math import isfinite
 
 from toolcrib._nearest import did_you_mean
+from toolcrib.policy._futile import check_futile
 from toolcrib.policy._problems import Unfit
 
 __all__ = ["ROOTS", "Condition", "Conditions", "parse_condition"]
@@ -99,6 +101,7 @@ def parse_condition(text: str) -> Condition:
             "p. r. || && ! are replaced even in text and in names, and the row would silently never fire",
             "Compare with another constant or name, one without these characters",
         )
+    check_futile(ast.parse(text, mode="eval"))
     return Condition(text, tree, frozenset(checker.reads), frozenset(checker.guards))
 
 
@@ -186,7 +189,7 @@ class _Checker:
 
 def _check_constant(node: ast.Constant) -> None:
     value = node.value
-    if value is None or isinstance(value, bool | str | float):
+    if value is None or isinstance(value, bool | str) or (isinstance(value, float) and isfinite(value)):
         return
     if not isinstance(value, int) or value > MAX_NUMBER:
         raise Unfit(
