@@ -79,6 +79,8 @@ class ApprovalRequest:
     targets: tuple[str, ...] = ()
     sensitive: tuple[str, ...] = ()
     reason: str = ""
+    model: str = ""
+    prompt_version: str = ""
     labels: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:

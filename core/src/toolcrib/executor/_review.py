@@ -151,6 +151,8 @@ class Reviewer:
             targets=tool.targets,
             sensitive=tool.sensitive,
             reason=call.reason,
+            model=call.model,
+            prompt_version=call.prompt_version,
             labels=case.labels,
         )
 
