@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from toolcrib import Crib, tool
-from toolcrib._os_user import system_user
 from toolcrib.audit import read, verify
 from toolcrib.errors import PolicyError
+from toolcrib.os_user import system_user
 from toolcrib.testing.cribs import write_crib
 
 ROWS = """
@@ -27,7 +27,7 @@ CALLER = """
 import asyncio, sys
 from pathlib import Path
 from toolcrib import Crib, tool
-from toolcrib._os_user import system_user
+from toolcrib.os_user import system_user
 
 @tool(effect="write")
 async def count(n: int) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from toolcrib._os_user import system_user
 from toolcrib.errors import ConfigError
+from toolcrib.os_user import system_user
 from toolcrib.principal import check_id
 
 __all__ = ["approver_identity"]

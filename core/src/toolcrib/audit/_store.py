@@ -24,7 +24,6 @@ from os import fdatasync, fstat, write
 from pathlib import Path
 from typing import Any, TypeVar
 
-from toolcrib._os_user import system_user
 from toolcrib._private import make_private
 from toolcrib.audit._chain import GENESIS, Head, link, timestamp
 from toolcrib.audit._errors import failed
@@ -32,6 +31,7 @@ from toolcrib.audit._record import canonical
 from toolcrib.audit._segments import continued, name_of, numbers, sync_folder
 from toolcrib.audit._tail import Tail, changed, grown, last_used, set_aside
 from toolcrib.errors import AuditError
+from toolcrib.os_user import system_user
 
 __all__ = ["Store"]
 

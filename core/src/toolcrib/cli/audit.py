@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolcrib._os_user import system_user
 from toolcrib.cli._print import as_json, console, emit_json, plain
+from toolcrib.os_user import system_user
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from toolcrib._os_user import system_user
 from toolcrib.errors import ConfigError
+from toolcrib.os_user import system_user
 from toolcrib.principal import check_id
 
 __all__ = ["init", "write_crib"]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
 
-from toolcrib._os_user import system_user
 from toolcrib.config import Config
 from toolcrib.errors import ConfigError, PackError
+from toolcrib.os_user import system_user
 
 __all__ = ["PACKS", "Project", "open_project", "sample_answers"]
 
