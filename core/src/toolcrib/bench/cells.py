@@ -45,6 +45,11 @@ class Cell:
     quotas: tuple[Row, ...] = ()
 
     @property
+    def forbidden(self) -> bool:
+        """Whether a row denies it in every case, so that no allow row could help."""
+        return any(map(always, self.denies))
+
+    @property
     def rows(self) -> tuple[Row, ...]:
         """All of them, in the order of the file."""
         allows = [row for side in self.allows for row in side]
@@ -81,7 +86,7 @@ class Cell:
     def words(self) -> str:
         """The whole in a line: `allow; deny when …; review by lead`, without quotas."""
         if self.state == "deny":
-            return f"deny by {_places(self.denies)}" if any(map(always, self.denies)) else "deny"
+            return f"deny by {_places(self.denies)}" if self.forbidden else "deny"
         named = dict.fromkeys(row.values[-1] for row in self.reviews if always(row))
         start = [f"review by {' and by '.join(named)}"] if named else []
         if not start and not any(text.startswith("allow") for text in self.conditions):

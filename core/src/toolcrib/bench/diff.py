@@ -62,7 +62,17 @@ class Change:
     @property
     def words(self) -> str:
         """`deny → review by lead (dana)`."""
-        return f"{self._side(self.before, 0)} → {self._side(self.after, 1)}"
+        return f"{self.was} → {self.now}"
+
+    @property
+    def was(self) -> str:
+        """`deny`, `allow; deny when …; 20/day per user`."""
+        return self._side(self.before, 0)
+
+    @property
+    def now(self) -> str:
+        """The same, after the change."""
+        return self._side(self.after, 1)
 
     def _side(self, cell: Cell, index: int) -> str:
         text = cell.words
@@ -81,7 +91,8 @@ class Change:
             "effect": self.effect,
             "kind": self.kind,
             "wider": self.wider,
-            "words": self.words,
+            "was": self.was,
+            "now": self.now,
             "principals": list(self.principals),
             "approvers": {"before": list(self.approvers[0]), "after": list(self.approvers[1])},
             "before": self.before.as_dict(),

@@ -8,6 +8,7 @@ from typing import Any
 
 from toolcrib.bench.cells import STATES, Cell, State, always
 from toolcrib.bench.view import EVERYBODY, View, kind_of
+from toolcrib.bench.who_can import Pair, who_can_in
 from toolcrib.policy import Governed, Policy
 
 __all__ = ["Matrix", "Subject", "matrix"]
@@ -27,13 +28,18 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """`cells` has one cell for each subject's name and tool's name; `tools` are sorted by pack and name."""
+    """`cells` has one cell for each subject's name and tool's name; `tools` are sorted by pack and name.
+
+    `unreviewed` are the tools that leave the organisation or cannot be undone, with the pairs of users and
+    agents who can call them without anybody's approval, at least in some cases.
+    """
 
     tenant: str
     revision: str
     subjects: tuple[Subject, ...]
     tools: tuple[Governed, ...]
     cells: Mapping[tuple[str, str], Cell]
+    unreviewed: tuple[tuple[Governed, tuple[Pair, ...]], ...] = ()
 
     def cell(self, subject: str, tool: str) -> Cell:
         """The cell of a subject and a tool; raises `KeyError`."""
@@ -55,18 +61,13 @@ class Matrix:
         states = [cell.state for cell in self.cells.values()]
         return {state: states.count(state) for state in STATES}
 
-    def unreviewed(self) -> list[tuple[Subject, Governed, Cell]]:
-        """What leaves the organisation or cannot be undone, and needs nobody's approval in every case."""
-        return [
-            (subject, tool, cell)
-            for tool in self.tools
-            if tool.effect in ("send", "destructive")
-            for subject, cell in zip(self.subjects, self.row(tool), strict=True)
-            if cell.state in ("allow", "depends") and not any(map(always, cell.reviews))
-        ]
+    @property
+    def forbidden(self) -> int:
+        """How many of the denied cells a row denies; for the others there is no allow row."""
+        return sum(cell.forbidden for cell in self.cells.values())
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON; cells that nothing selects are left out: they deny."""
+        """For JSON; cells that are left out deny, because no row allows them."""
         return {
             "tenant": self.tenant,
             "revision": self.revision,
@@ -75,10 +76,15 @@ class Matrix:
             ],
             "tools": [{"name": tool.name, "effect": tool.effect} for tool in self.tools],
             "counts": self.counts(),
+            "unreviewed": [
+                {"tool": tool.name, "users": list(pair.users), "agents": list(pair.agents)}
+                for tool, pairs in self.unreviewed
+                for pair in pairs
+            ],
             "cells": [
                 {"subject": subject, "tool": tool, **cell.as_dict()}
                 for (subject, tool), cell in self.cells.items()
-                if cell.rows
+                if cell.state != "deny" or cell.forbidden
             ],
         }
 
@@ -93,12 +99,29 @@ def matrix(policy: Policy, tools: Iterable[Governed], tenant: str, *, people: bo
     subjects = tuple(_subjects(view, people=people))
     # Two tools of one name cannot be installed; of a list the last counts.
     ordered = tuple(sorted({tool.name: tool for tool in tools}.values(), key=_order))
+    found = {subject: view.what_can(ordered, subject.name) for subject in subjects}
+    shown = {one: cells for one, cells in found.items() if one.kind != "everybody" or any(map(_says, cells))}
     cells = {
         (subject.name, tool.name): cell
-        for subject in subjects
-        for tool, cell in zip(ordered, view.what_can(ordered, subject.name), strict=True)
+        for subject, row in shown.items()
+        for tool, cell in zip(ordered, row, strict=True)
     }
-    return Matrix(tenant, policy.revision, subjects, ordered, cells)
+    unreviewed = tuple(_unreviewed(view, ordered))
+    return Matrix(tenant, policy.revision, tuple(shown), ordered, cells, unreviewed)
+
+
+def _unreviewed(view: View, tools: Iterable[Governed]) -> Iterator[tuple[Governed, tuple[Pair, ...]]]:
+    for tool in tools:
+        if tool.effect in ("send", "destructive"):
+            pairs = who_can_in(view, tool).pairs
+            found = tuple(pair for pair in pairs if not any(map(always, pair.cell.reviews)))
+            if found:
+                yield tool, found
+
+
+def _says(cell: Cell) -> bool:
+    """Whether the rows for everybody decide something alone."""
+    return cell.state != "deny" or cell.forbidden
 
 
 def _order(tool: Governed) -> tuple[str, str]:

@@ -1,0 +1,118 @@
+"""What the commands over a whole policy have in common: options, tools, and how a cell is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from toolcrib.bench.cells import Cell
+    from toolcrib.effects import Effect
+    from toolcrib.policy import Governed
+
+__all__ = [
+    "MARKS",
+    "STYLES",
+    "Desk",
+    "installed_tools",
+    "one_tool",
+    "shortened",
+    "table",
+    "terms",
+    "view_options",
+]
+
+MARKS = {"allow": "✓", "review": "◉", "depends": "◇", "deny": "✕"}
+STYLES = {"allow": "green", "review": "yellow", "depends": "magenta", "deny": "red"}
+SHOWN_NAMES = 6
+
+
+class Desk(Protocol):
+    """What these commands need of the crib's desk."""
+
+    @property
+    def policy_folder(self) -> Path:
+        """Where model.conf and policy.csv are."""
+
+    @property
+    def tenant(self) -> str:
+        """The crib's tenant."""
+
+    def crib(self) -> Any:
+        """The crib, assembled now."""
+
+
+def view_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--tenant`, `--tools` and `--policy`."""
+    path = click.Path(path_type=Path, exists=True)
+    options = (
+        click.option("--tenant", help="Default: the crib's."),
+        click.option("--tools", "tools_file", type=path, help="A list from `tools list --json`."),
+        click.option("--policy", "folder", type=path, help="Another policy folder than the crib's."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def installed_tools(desk: Desk, file: Path | None) -> list[Governed]:
+    """The tools of a list, or those that are installed, by name; raises `PolicyError` if there are none."""
+    from toolcrib.bench.tools import read_tools
+    from toolcrib.errors import PolicyError
+
+    found = read_tools(file) if file else list(desk.crib().registry)
+    if not found:
+        raise PolicyError(
+            "no tools are installed",
+            rule="this is asked about tools",
+            remedy="Lock a pack (`toolcrib packs lock`), or name a list with --tools",
+        )
+    return sorted(found, key=lambda tool: tool.name)
+
+
+def one_tool(desk: Desk, name: str, effect: Effect | None, file: Path | None) -> Governed:
+    """A tool by name, or one that is not installed by its effect; raises `PolicyError` for an unknown one."""
+    from toolcrib._nearest import did_you_mean
+    from toolcrib.bench.tools import NamedTool
+    from toolcrib.errors import PolicyError
+
+    if effect is not None:
+        return NamedTool(name, effect)
+    known = {tool.name: tool for tool in installed_tools(desk, file)}
+    if name in known:
+        return known[name]
+    raise PolicyError(
+        f"no tool {name!r} is installed, so its effect is not known",
+        rule="rows are chosen by the tool's effect",
+        remedy=f"{did_you_mean(name, known)} Or name it with --effect read|write|send|destructive",
+    )
+
+
+def terms(cell: Cell) -> str:
+    """What comes with a cell's state: who reviews, conditions, quotas."""
+    if cell.state == "deny":
+        return cell.words.removeprefix("deny").strip()
+    words = cell.words.removeprefix("review ") if cell.state == "review" else cell.words
+    return "; ".join(part for part in (words if words != "allow" else "", *cell.limits) if part)
+
+
+def shortened(names: Sequence[str], most: int = SHOWN_NAMES) -> str:
+    """`alice, bob and 23 more`."""
+    if len(names) <= most + 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"
+
+
+def table(*headings: str, keep: Sequence[str] = ()) -> Table:
+    """A table without lines; columns in `keep` are not wrapped."""
+    from rich.table import Table
+
+    made = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings:
+        made.add_column(heading, overflow="fold", no_wrap=heading in keep)
+    return made

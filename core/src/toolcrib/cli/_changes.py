@@ -1,0 +1,73 @@
+"""How a semantic difference of two policies is shown, wherever a change is asked for or made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from toolcrib.cli._cells import shortened
+from toolcrib.cli._print import console, plain
+
+if TYPE_CHECKING:
+    from toolcrib.bench.diff import Change
+
+__all__ = ["print_changes", "summary"]
+
+_SIGNS = {True: ("▲", "bold red"), False: ("▼", "bold green"), None: ("◆", "bold yellow")}
+_LEGEND = "▲ more becomes possible · ▼ less · ◆ look at it"
+
+
+def summary(changes: Sequence[Change]) -> str:
+    """`3 changes: 2 ▲ wider, 1 ▼ narrower`."""
+    if not changes:
+        return "No call is decided in another way."
+    widths = [one.wider for one in changes]
+    words = {True: "wider", False: "narrower", None: "other"}
+    counts = [f"{widths.count(width)} {words[width]}" for width in words if width in widths]
+    return f"{len(changes)} change{'s' if len(changes) > 1 else ''}: {', '.join(counts)}"
+
+
+def print_changes(changes: Sequence[Change]) -> None:
+    """The changes, worst first; tools that fare alike are named together."""
+    out = console()
+    for group in _groups(changes):
+        _print_group(out, group)
+    out.print(summary(changes), style="bold")
+    if changes:
+        out.print(_LEGEND, style="dim")
+
+
+def _groups(changes: Iterable[Change]) -> Iterable[list[Change]]:
+    """Changes of one subject that differ in tool or effect only."""
+    groups: dict[Any, list[Change]] = {}
+    for one in changes:
+        key = (one.tenant, one.subject, one.kind, one.wider, one.was, one.now, one.principals)
+        groups.setdefault(key, []).append(one)
+    return groups.values()
+
+
+def _print_group(out: Any, group: Sequence[Change]) -> None:
+    from rich.padding import Padding
+
+    one = group[0]
+    sign, style = _SIGNS[one.wider]
+    who = "everybody" if one.subject == "*" else one.subject
+    where = "every tenant" if one.tenant == "*" else f"tenant {one.tenant}"
+    out.print(plain(f"{sign} {one.kind}: {who} in {where}"), style=style)
+    if one.principals != (one.subject,):
+        out.print(Padding(plain(f"who: {shortened(one.principals) or 'nobody yet'}"), (0, 0, 0, 4)))
+    out.print(Padding(plain(f"tools: {_tools(group)}"), (0, 0, 0, 4)))
+    if len(one.words) + 4 <= out.width:
+        out.print(Padding(plain(one.words), (0, 0, 0, 4)))
+    else:
+        out.print(Padding(plain(f"was: {one.was}"), (0, 0, 0, 4)))
+        out.print(Padding(plain(f"now: {one.now}"), (0, 0, 0, 4)))
+    out.print()
+
+
+def _tools(group: Sequence[Change]) -> str:
+    effects: dict[str, list[str]] = {}
+    for one in group:
+        effects.setdefault(one.tool, []).append(one.effect)
+    every = [f"{tool} ({'any effect' if len(of) == 4 else ', '.join(of)})" for tool, of in effects.items()]
+    return shortened(every, 12)

@@ -1,0 +1,97 @@
+"""`toolcrib policy diff`: what a change of policy does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from toolcrib.cli._cells import Desk
+from toolcrib.cli._print import as_json, emit_json
+
+if TYPE_CHECKING:
+    from toolcrib.policy import Governed, Policy
+
+__all__ = ["diff"]
+
+SAME, CHANGED, TROUBLE = 0, 1, 2
+
+
+@click.command("diff")
+@click.argument("old")
+@click.argument("new", required=False)
+@click.option("--tenant", "tenants", multiple=True, help="Only this tenant. Default: every tenant.")
+@click.option(
+    "--tools", "tools_file", type=click.Path(path_type=Path), help="A list from `tools list --json`."
+)
+@as_json
+@click.pass_context
+def diff(
+    ctx: click.Context,
+    old: str,
+    new: str | None,
+    tenants: Sequence[str],
+    tools_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Show what calls NEW decides in another way than OLD, the widest blast radius first.
+
+    OLD and NEW are policy folders or policy.csv files; NEW is the crib's policy if it is left out. Moved
+    rows and remarks are no difference. Exit codes: 0 nothing changes, 1 something does, 2 one of them
+    cannot be read.
+    """
+    from toolcrib.errors import ToolcribError
+
+    desk: Desk = ctx.obj
+    try:
+        policies = [_policy(Path(old)), _policy(Path(new) if new else desk.policy_folder)]
+        changed = _show(desk, policies, tenants, tools_file, as_json=as_json)
+    except ToolcribError as error:
+        click.echo(f"Error: {error}", err=True)
+        ctx.exit(TROUBLE)
+    ctx.exit(CHANGED if changed else SAME)
+
+
+def _show(
+    desk: Desk, policies: Sequence[Policy], tenants: Sequence[str], tools_file: Path | None, *, as_json: bool
+) -> bool:
+    from toolcrib.bench.diff import diff_everywhere
+    from toolcrib.cli._changes import print_changes
+
+    old, new = policies
+    tools = _tools(desk, policies, tools_file)
+    changes = diff_everywhere(old, new, tools, tenants=tenants or None)
+    if as_json:
+        emit_json(
+            {"old": old.revision, "new": new.revision, "changes": [change.as_dict() for change in changes]}
+        )
+    else:
+        print_changes(changes)
+    return bool(changes)
+
+
+def _policy(path: Path) -> Policy:
+    """The policy of a folder, or of a file of rows: with the model beside it, else the shipped one."""
+    from toolcrib.policy import MODEL, Policy
+    from toolcrib.policy._files import read_text
+
+    if not path.is_file():
+        return Policy.load(path)
+    model = path.parent / "model.conf"
+    return Policy.of(read_text(model) if model.is_file() else MODEL, read_text(path))
+
+
+def _tools(desk: Desk, policies: Sequence[Policy], tools_file: Path | None) -> list[Governed]:
+    """Those of the list; else the installed ones, where there is a crib, and what rows name besides."""
+    from toolcrib.bench.tools import read_tools, tools_of_rows
+    from toolcrib.errors import ConfigError
+
+    if tools_file is not None:
+        return read_tools(tools_file)
+    try:
+        installed: list[Governed] = list(desk.crib().registry)
+    except ConfigError:
+        installed = []
+    return [*installed, *tools_of_rows(policies, installed)]
