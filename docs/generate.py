@@ -20,8 +20,9 @@ from typing import Any, get_args
 import click
 
 import toolcrib
-from toolcrib import calls, config, errors, hookspecs
+from toolcrib import calls, config, errors, hookspecs, testing
 from toolcrib.cli._main import cli
+from toolcrib.testing import cribs
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py: change the code, then run it. -->\n"
@@ -81,17 +82,16 @@ GROUPS = {
     "ToolError": "nobody: raised by tools, to say what the vendor's world answered",
 }
 
-PYTHON = {
-    "toolcrib": "What most programs need.",
-    "toolcrib.hookspecs": "For packs, see [hooks](hooks.md).",
-    "toolcrib.approvals": "Answering, see [approvals](approvals.md).",
-    "toolcrib.policy": "Deciding without a crib, see [policy](policy.md).",
-    "toolcrib.audit": "Reading and verifying the log, see [the audit log](audit.md).",
-    "toolcrib.adapters.agentchat": "See [AgentChat](../how-to/agentchat.md).",
-    "toolcrib.adapters.classic": "See [the classic API](../how-to/classic.md).",
-    "toolcrib.testing": "The test kit.",
-    "toolcrib.testing.cribs": "A crib in a test.",
+MODULES = {
+    "toolcrib.approvals": "[approvals](approvals.md)",
+    "toolcrib.audit": "[the audit log](audit.md)",
+    "toolcrib.policy": "[policy](policy.md)",
+    "toolcrib.hookspecs": "[hooks](hooks.md)",
+    "toolcrib.errors": "[errors](errors.md)",
+    "toolcrib.adapters.agentchat": "[AgentChat](../how-to/agentchat.md)",
+    "toolcrib.adapters.classic": "[the classic API](../how-to/classic.md)",
 }
+"""Modules that have a page of their own."""
 
 
 def pages() -> dict[Path, str]:
@@ -284,25 +284,30 @@ def hooks_page() -> str:
 
 
 def python_page() -> str:
-    """Every public name with its signature and first words."""
+    """What most programs need in full, the test kit by name, and where the rest stands."""
     parts = [
         "# Python\n",
-        "What is in a module's `__all__` is public; a module whose name begins with `_` is not. The full\n"
-        "text of each docstring is in the code.\n",
+        "What is in a module's `__all__` is public; a module whose name begins with `_` is not.\n",
+        "| module | what it has | page |\n|---|---|---|",
+        *(
+            f"| `{name}` | {_text(importlib.import_module(name))} | {page} |"
+            for name, page in MODULES.items()
+        ),
+        "\n## `toolcrib`\n",
     ]
-    for name, says in PYTHON.items():
-        module = importlib.import_module(name)
-        parts.append(f"## `{name}`\n\n{says}\n")
-        for public in sorted(module.__all__):
-            value = getattr(module, public)
-            if inspect.isclass(value) and (module is toolcrib or public == "PackConfig"):
-                parts.append(_class(value, "###"))
-            elif inspect.isclass(value) or inspect.isfunction(value):
-                parts.append(f"- `{public}{_signature(value)}`: {_text(value)}")
-            else:
-                parts.append(f"- `{public}`")
-        parts.append("")
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(parts))
+    for name in sorted(toolcrib.__all__):
+        value = getattr(toolcrib, name)
+        if inspect.isclass(value):
+            parts.append(_class(value, "###"))
+        else:
+            parts.append(f"### `{name}`\n\n```text\n{name}{_signature(value)}\n```\n\n{_text(value)}\n")
+    for module in (testing, cribs):
+        parts.append(f"\n## `{module.__name__}`\n\n{_text(module)}\n")
+        names = sorted(module.__all__)
+        parts += [
+            f"- `{name}{_signature(getattr(module, name))}`: {_text(getattr(module, name))}" for name in names
+        ]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(parts)) + "\n"
 
 
 def _class(cls: type, heading: str) -> str:

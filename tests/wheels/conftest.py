@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,7 +91,7 @@ def environment(home: Path) -> Path:
     """The site-packages of a new environment that finds our dependencies, but not our (editable) rooms."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True, capture_output=True)
     (site,) = home.glob("lib/python*/site-packages")
-    ours = Path(next(path for path in sys.path if path.endswith("site-packages")))
+    ours = Path(click.__file__).parents[1]
     shared = site.parent / "dependencies"
     shared.mkdir()
     for entry in ours.iterdir():
