@@ -56,7 +56,12 @@ class _Named:
         return self.name.partition(".")[0]
 
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "diff": ("toolcrib.cli.policy_diff:diff", "Show what a change of policy does, the worst first."),
+    "matrix": ("toolcrib.cli.policy_matrix:matrix", "Show what every role may do, here or as a page."),
+    "what-can": ("toolcrib.cli.policy_what_can:what_can", "List what a user, agent or role may do."),
+    "who-can": ("toolcrib.cli.policy_who_can:who_can", "List who may call a tool."),
+}
 """The commands that live in files of their own: where, and their line in `--help`."""
 
 
