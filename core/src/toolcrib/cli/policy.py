@@ -61,6 +61,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "matrix": ("toolcrib.cli.policy_matrix:matrix", "Show what every role may do, here or as a page."),
     "what-can": ("toolcrib.cli.policy_what_can:what_can", "List what a user, agent or role may do."),
     "who-can": ("toolcrib.cli.policy_who_can:who_can", "List who may call a tool."),
+    "replay": ("toolcrib.cli.policy_replay:replay", "Try past calls on a changed policy."),
+    "shadow": ("toolcrib.cli.policy_shadow:shadow", "Show where the shadow policy differed."),
 }
 """The commands that live in files of their own: where, and their line in `--help`."""
 
