@@ -20,7 +20,7 @@ STYLE = """\
 --depends-bg:#3a2d0d;--deny:#ffae85;--deny-bg:#43200f;--none:#777e87;--focus:#56b4e9;
 --shadow:0 6px 24px #000}}
 *{box-sizing:border-box}
-html{scroll-behavior:smooth;scroll-padding-top:1rem}
+html{scroll-padding-top:1rem}
 body{margin:0 auto;max-width:96rem;padding:2rem clamp(1rem,3vw,3rem) 6rem;background:var(--bg);
 color:var(--ink);
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
@@ -73,7 +73,7 @@ padding:.4rem 1rem;white-space:nowrap;border-right:1px solid var(--line)}
 tbody tr:hover th[scope=row],tbody tr:hover td.none{background:var(--head)}
 .pack th{position:sticky;top:4.2rem;z-index:2;background:var(--head);text-align:left;padding:.35rem 0}
 .pack span{position:sticky;left:0;padding:0 1rem;font-weight:650;font-size:.82rem;letter-spacing:.03em}
-.matrix td{height:2.5rem;min-width:5.2rem;position:relative}
+.matrix td{height:2.5rem;min-width:6.2rem;width:8rem;position:relative}
 .matrix td.none{color:var(--none)}
 .matrix td a{position:relative;display:flex;gap:.4rem;align-items:center;justify-content:center;margin:3px;
 height:calc(100% - 6px);min-height:2rem;border-radius:7px;text-decoration:none;font-size:.8rem}
@@ -84,17 +84,10 @@ td.review a{background:var(--review-bg);color:var(--review)}
 td.depends a{background:var(--depends-bg);color:var(--depends)}
 td.deny a{background:var(--deny-bg);color:var(--deny)}
 .matrix td a:hover,.matrix td a:focus-visible{z-index:9;box-shadow:inset 0 0 0 2px currentcolor;outline:0}
-.matrix td a:hover::after,.matrix td a:focus-visible::after{content:attr(data-why);position:absolute;
-z-index:9;
-top:calc(100% + 6px);right:0;width:max-content;max-width:min(38rem,70vw);padding:.7rem .9rem;
-border-radius:9px;
-background:var(--ink);color:var(--bg);font-size:.8rem;line-height:1.45;text-align:left;white-space:pre-wrap;
-overflow-wrap:anywhere;box-shadow:var(--shadow);pointer-events:none}
-.matrix td:nth-child(-n+4) a:hover::after,.matrix td:nth-child(-n+4) a:focus-visible::after{right:auto;
-left:0}
-tbody:last-child tr:nth-last-child(-n+4):not(:nth-child(-n+4)) a:hover::after,
-tbody:last-child tr:nth-last-child(-n+4):not(:nth-child(-n+4)) a:focus-visible::after{top:auto;
-bottom:calc(100% + 6px)}
+.matrix td a:hover::after,.matrix td a:focus-visible::after{content:attr(data-why);position:fixed;z-index:99;
+bottom:1rem;left:50%;translate:-50% 0;width:max-content;max-width:min(60rem,94vw);max-height:60vh;
+overflow:hidden;padding:.8rem 1.1rem;border-radius:10px;background:var(--ink);color:var(--bg);
+font-size:.84rem;line-height:1.5;text-align:left;white-space:pre-wrap;overflow-wrap:anywhere;box-shadow:var(--shadow);pointer-events:none}
 .effect{display:inline-block;margin-left:.4rem;padding:.05rem .45rem;border-radius:99px;
 border:1px solid var(--line);
 color:var(--soft);font:600 .7rem/1.5 system-ui,sans-serif;vertical-align:.08em}
@@ -121,5 +114,4 @@ overflow:visible;
 border:0}.switches{display:none}thead{display:table-header-group}tr{break-inside:avoid}
 thead th,tbody th[scope=row],.pack th{position:static}.matrix td{min-width:0;height:auto}
 .matrix td a::after{display:none!important}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
-@media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
 """

@@ -107,8 +107,9 @@ def _table(matrix: Matrix) -> Iterator[str]:
     yield '<div class=frame tabindex=0 role=region aria-label="Roles and tools"><table class=matrix>'
     yield "<thead><tr><th scope=col class=corner>Tool</th>"
     for number, subject in enumerate(matrix.subjects):
-        kind = f"<small>{escape(subject.kind)}</small>"
-        yield f'<th scope=col><a href="#s{number}"><span>{escape(_name(subject))}</span>{kind}</a></th>'
+        kind = f"<small>{'' if subject.kind == 'everybody' else escape(subject.kind)}</small>"
+        name = _name(subject).rpartition(":")[2]
+        yield f'<th scope=col><a href="#s{number}"><span>{escape(name)}</span>{kind}</a></th>'
     yield "</tr></thead>"
     span = len(matrix.subjects) + 1
     for pack, tools in matrix.packs():
@@ -154,7 +155,9 @@ def _subjects(matrix: Matrix) -> Iterator[str]:
     yield "<section><h2>Who is who</h2><dl class=people>"
     for number, subject in enumerate(matrix.subjects):
         held = _listed(subject.members) or ("nobody" if subject.kind == "role" else "")
-        yield f'<div id="s{number}"><dt>{escape(_name(subject))} <small>{escape(subject.kind)}</small></dt>'
+        kind = "" if subject.kind == "everybody" else f" <small>{escape(subject.kind)}</small>"
+        name = _name(subject).rpartition(":")[2]
+        yield f'<div id="s{number}"><dt>{escape(name)}{kind}</dt>'
         yield f"<dd>{escape(held)}</dd></div>"
     yield "</dl></section>"
 
@@ -164,21 +167,27 @@ def _rows(matrix: Matrix) -> Iterator[str]:
     yield "<section class=reasons><h2>Why: the policy rows</h2>"
     for tool in matrix.tools:
         pairs = [
-            (one, cell) for one, cell in zip(matrix.subjects, matrix.row(tool), strict=True) if cell.rows
+            (one, cell) for one, cell in zip(matrix.subjects, matrix.row(tool), strict=True) if _says(cell)
         ]
         if not pairs:
             continue
         yield f'<article id="{_anchor(tool)}"><h3>{escape(tool.name)} {_effect(tool)}</h3><ul class=said>'
-        for subject, cell in pairs:
-            limits = f" <em>{escape('; '.join(cell.limits))}</em>" if cell.limits else ""
-            yield (
-                f'<li class="{cell.state}"><b aria-hidden=true>{_SIGNS[cell.state]}</b> '
-                f"<strong>{escape(_name(subject))}</strong>: {escape(cell.words)}{limits}</li>"
-            )
+        yield from _said(pairs)
         yield "</ul><ol class=rows>"
         yield from (_row(row) for row in _in_order(cell for _, cell in pairs))
         yield "</ol></article>"
     yield "</section>"
+
+
+def _said(pairs: Iterable[tuple[Subject, Cell]]) -> Iterator[str]:
+    """Subjects that fare alike in one line."""
+    alike: dict[tuple[State, str, tuple[str, ...]], list[str]] = {}
+    for subject, cell in pairs:
+        alike.setdefault((cell.state, cell.words, cell.limits), []).append(_name(subject))
+    for (state, words, limits), names in alike.items():
+        quota = f" <em>{escape('; '.join(limits))}</em>" if limits else ""
+        yield f"<li class={state}><b aria-hidden=true>{_SIGNS[state]}</b> "
+        yield f"<strong>{escape(_listed(names))}</strong>: {escape(words)}{quota}</li>"
 
 
 def _in_order(cells: Iterable[Cell]) -> list[Row]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolcrib.cli._cells import shortened
 from toolcrib.cli._print import console, plain
+from toolcrib.effects import EFFECTS
 
 if TYPE_CHECKING:
     from toolcrib.bench.diff import Change
@@ -66,8 +67,15 @@ def _print_group(out: Any, group: Sequence[Change]) -> None:
 
 
 def _tools(group: Sequence[Change]) -> str:
+    """Their names with the effects; those of a pack that fares alike as a whole are only counted."""
     effects: dict[str, list[str]] = {}
     for one in group:
         effects.setdefault(one.tool, []).append(one.effect)
-    every = [f"{tool} ({'any effect' if len(of) == 4 else ', '.join(of)})" for tool, of in effects.items()]
-    return shortened(every, 12)
+    whole = {(one.tool, one.effect) for one in group if one.tool.endswith("*")}
+    shown = []
+    for tool, of in effects.items():
+        covers = {("*", of[0]), (f"{tool.partition('.')[0]}.*", of[0])} - {(tool, of[0])}
+        if len(of) > 1 or whole.isdisjoint(covers):
+            shown.append(f"{tool} ({'any effect' if len(of) == len(EFFECTS) else ', '.join(of)})")
+    counted = len(effects) - len(shown)
+    return shortened(shown, 12) + (f", among them {counted} by name" if counted else "")

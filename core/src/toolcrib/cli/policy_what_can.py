@@ -12,7 +12,7 @@ from toolcrib.cli._cells import MARKS, STYLES, Desk, installed_tools, shortened,
 from toolcrib.cli._print import as_json, console, emit_json, plain
 
 if TYPE_CHECKING:
-    from toolcrib.bench.cells import Cell
+    from toolcrib.bench.cells import Cell, State
     from toolcrib.bench.view import View
     from toolcrib.policy import Governed
 
@@ -104,17 +104,18 @@ def _print(
 
 
 def _print_tools(found: Iterable[tuple[Governed, Cell]]) -> None:
-    shown = table("", "TOOL", "EFFECT", "MAY", "ON THESE TERMS", keep=("", "EFFECT", "MAY"))
-    for tool, cell in found:
-        shown.add_row(
-            MARKS[cell.state],
-            plain(tool.name),
-            tool.effect,
-            cell.state,
-            plain(terms(cell)),
-            style=STYLES[cell.state],
-        )
+    shown = table("", "TOOLS", "EFFECT", "MAY", "ON THESE TERMS", keep=("", "EFFECT", "MAY"))
+    for (effect, state, on), names in _alike(found).items():
+        shown.add_row(MARKS[state], plain(", ".join(names)), effect, state, plain(on), style=STYLES[state])
     console().print(shown)
+
+
+def _alike(found: Iterable[tuple[Governed, Cell]]) -> dict[tuple[str, State, str], list[str]]:
+    """Tools with equal effect and terms share a line."""
+    lines: dict[tuple[str, State, str], list[str]] = {}
+    for tool, cell in found:
+        lines.setdefault((tool.effect, cell.state, terms(cell)), []).append(tool.name)
+    return lines
 
 
 def _counts(cells: Iterable[Cell]) -> str:
