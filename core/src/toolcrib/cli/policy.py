@@ -177,6 +177,7 @@ def explain(
 
     VALUEs are JSON where they can be (`amount=5`), else text; `a.b=1` is a field of a field.
     """
+    from toolcrib.cli._remedy import print_remedy, remedy_dict
     from toolcrib.policy import OPEN, Facts, Policy
     from toolcrib.policy import explain as explain_call
     from toolcrib.principal import Principal
@@ -185,11 +186,13 @@ def explain(
     record = before or (OPEN if has_preview else None)
     principal = Principal(agent, user, tenant or desk.tenant)
     facts = Facts(arg, frozenset(label), record)
-    found = explain_call(Policy.load(desk.policy_folder), principal, governed, facts)
+    policy = Policy.load(desk.policy_folder)
+    found = explain_call(policy, principal, governed, facts)
     if as_json:
-        emit_json(_as_dict(found))
+        emit_json({**_as_dict(found), **remedy_dict(policy, principal, governed, facts)})
     else:
         _print(found)
+        print_remedy(policy, principal, governed, facts)
 
 
 def _tool(desk: Desk, name: str, effect: str | None) -> tuple[Governed, bool]:
