@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
+from urllib.parse import parse_qs, urlsplit
 
 from toolcrib._duration import seconds
 from toolcrib._nearest import did_you_mean
@@ -113,6 +114,7 @@ class Config:
     tenant: str = "default"
     state: Path = Path(".toolcrib")
     policy: Path = Path("policies")
+    policy_url: str = ""
     shadow: Path | None = None
     trust: Trust = "locked"
     packs: Mapping[str, PackSettings] = field(default_factory=dict)
@@ -149,9 +151,14 @@ class _CribTable:
 @dataclass(frozen=True, slots=True)
 class _PolicyTable:
     path: str = "policies"
+    url: str = ""
     shadow: str | None = None
 
 
+_POLICY_URLS = {
+    "sqlite+aiosqlite": "sqlite+aiosqlite:///FILE",
+    "postgresql+asyncpg": "postgresql+asyncpg://HOST/NAME",
+}
 _TABLES = ("crib", "packs", "policy", "secrets", "model", "audit", "approvals", "limits")
 
 
@@ -195,6 +202,7 @@ class _Reader:
             tenant=check_id("[crib] tenant", crib.tenant),
             state=folder / crib.state,
             policy=folder / policy.path,
+            policy_url=self._policy_url(policy.url) if policy.url else "",
             shadow=folder / policy.shadow if policy.shadow is not None else None,
             trust=trust,
             packs=packs,
@@ -219,6 +227,25 @@ class _Reader:
             return parse(cls, table, f"[{name}]")
         except ConfigError as error:
             raise ConfigError(f"{self._file}: {error.what}", rule=error.rule, remedy=error.remedy) from error
+
+    def _policy_url(self, url: str) -> str:
+        """Of a database, with an absolute path. Its password belongs into the environment or a pass file."""
+        scheme, _, rest = url.partition("://")
+        if scheme not in _POLICY_URLS:
+            raise ConfigError(
+                f"{self._file}: [policy] url: unknown kind {scheme!r}",
+                rule=f"a url is {' or '.join(_POLICY_URLS.values())}",
+                remedy=did_you_mean(scheme, _POLICY_URLS),
+            )
+        if urlsplit(url).password is not None or "password" in parse_qs(urlsplit(url).query):
+            raise ConfigError(
+                f"{self._file}: [policy] url has a password in it",
+                rule="the config holds no secrets",
+                remedy="Take it out; PGPASSWORD or ~/.pgpass gives it to the driver",
+            )
+        if scheme == "sqlite+aiosqlite":
+            return f"{scheme}:///{self._file.parent / rest.removeprefix('/')}"
+        return url
 
     def _approvals(self) -> ApprovalSettings:
         settings: ApprovalSettings = self._table("approvals", ApprovalSettings)

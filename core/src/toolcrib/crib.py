@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from toolcrib.executor import ToolExecutor
     from toolcrib.executor._case import Watch
     from toolcrib.packs import LoadedPacks
-    from toolcrib.policy import Policy, PolicySource
+    from toolcrib.policy import History, Origin, Policy, PolicySource, Texts
     from toolcrib.secrets import SecretBroker, SecretProvider
     from toolcrib.state import State
 
@@ -66,6 +66,7 @@ class Crib:
         self._offers: dict[tuple[object, ...], list[Tool]] = {}
         self._toolkits: list[Toolkit] = []
         self._background: _Background | None = None
+        self._reloading = False
 
     @classmethod
     def from_config(
@@ -217,6 +218,8 @@ class Crib:
             call_id=parked.call_id,
             idempotency_key=parked.key,
             reason=parked.reason,
+            model=parked.model,
+            prompt_version=parked.prompt_version,
         )
         return await self.execute(call, watch=watch)
 
@@ -261,23 +264,56 @@ class Crib:
             return packs, registry
 
     def policy(self) -> Policy:
-        """The policy in force now; a changed file is seen within half a second."""
-        return self._policy_source.current()
+        """The policy in force now; a change is seen within a second, and taken once it has been checked."""
+        return self.policy_source.current()
 
     @cached_property
-    def _policy_source(self) -> PolicySource:
+    def policy_source(self) -> PolicySource:
+        """What keeps the policy in force, and looks after its files or its table."""
         from toolcrib.policy import PolicySource
 
-        return PolicySource(self.config.policy, on_event=self._on_policy)
+        with self._opening:
+            return PolicySource(
+                self.policy_origin, self._on_policy, gate=self._policy_gate, keeper=self.policy_history
+            )
+
+    @cached_property
+    def policy_origin(self) -> Origin:
+        """Where the policy is written: the folder, or the table that `[policy] url` names."""
+        from toolcrib.policy import FolderOrigin
+
+        if not self.config.policy_url:
+            return FolderOrigin(self.config.policy)
+        from toolcrib.policy._sql import SqlOrigin
+
+        return SqlOrigin(self.config.policy_url, self.config.policy)
+
+    @cached_property
+    def policy_history(self) -> History:
+        """Every policy that was in force."""
+        from toolcrib.policy import History
+
+        return History(self.config.state / "policy-history")
+
+    def _policy_gate(self, texts: Texts, policy: Policy) -> list[str]:
+        from toolcrib.bench.gate import objections
+
+        return objections(texts, policy, list(self.registry))
 
     def _on_policy(self, event: str, detail: str) -> None:
         self.record(kind="admin", action=f"policy.{event}", detail=detail)
+        if event == "failed" and not self._reloading:  # who reloads hears of it anyway
+            warnings.warn(ToolcribWarning(detail), stacklevel=2)
 
     def reload(self) -> Policy:
         """Look at the policy files now; a bad one leaves the last good one in force and is on the audit
         log.
         """
-        return self._policy_source.refresh()
+        self._reloading = True
+        try:
+            return self.policy_source.refresh()
+        finally:
+            self._reloading = False
 
     @cached_property
     def state(self) -> State:

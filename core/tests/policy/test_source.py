@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from toolcrib.errors import PolicyError
-from toolcrib.policy import Facts, PolicySource, _source
+from toolcrib.policy import Facts, PolicySource, _origin, _source
 from toolcrib.policy._model import MODEL
 from toolcrib.principal import Principal
 
@@ -38,7 +38,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     one = Clock()
-    monkeypatch.setattr(_source, "time", one)
+    for module in (_source, _origin):
+        monkeypatch.setattr(module, "time", one)
     return one
 
 
@@ -59,6 +60,13 @@ def write(folder: Path, text: str) -> None:
     stamp = 1_700_000_000 + next(_writes)
     os.utime(path, (stamp, stamp))
     path.replace(folder / "policy.csv")
+
+
+def soon(source: PolicySource) -> Any:
+    """The policy after whatever a look now sets going."""
+    source.current()
+    source.join()
+    return source.current()
 
 
 class Heard(list[tuple[str, str]]):
@@ -91,7 +99,7 @@ def test_it_does_not_look_again_within_half_a_second(folder: Path, clock: Clock)
     clock.seconds += 0.49
     assert source.current() is first
     clock.seconds += 0.02
-    assert source.current() is not first
+    assert soon(source) is not first
 
 
 def test_a_change_is_told(folder: Path, clock: Clock, heard: Heard) -> None:
@@ -175,13 +183,13 @@ def test_a_file_written_just_now_is_looked_at_again_before_it_is_loaded(folder: 
     path.write_text(ALLOW + "# the deny row comes next\n")
     os.utime(path, ns=(0, clock.time_ns() + int(0.5e9)))
     clock.seconds += 0.5
-    assert source.current() is first, "seen, but too young"
+    assert soon(source) is first, "seen, but too young"
     path.write_text(ALLOW + "# the deny row comes next\n" + DENY)
     os.utime(path, ns=(0, clock.time_ns() + int(0.25e9)))
     clock.seconds += 0.25
-    assert source.current() is first, "changed again"
+    assert soon(source) is first, "changed again"
     clock.seconds += 0.25
-    assert source.current().rows[-1].values[-1] == "deny"
+    assert soon(source).rows[-1].values[-1] == "deny"
 
 
 def test_a_file_from_the_future_is_loaded_when_it_has_not_changed_twice(folder: Path, clock: Clock) -> None:
@@ -190,9 +198,9 @@ def test_a_file_from_the_future_is_loaded_when_it_has_not_changed_twice(folder: 
     path.write_text(DENY)
     os.utime(path, (4_000_000_000, 4_000_000_000))
     clock.seconds += 0.5
-    assert source.current().rows[0].values[-1] == "allow"
+    assert soon(source).rows[0].values[-1] == "allow"
     clock.seconds += 0.25
-    assert source.current().rows[0].values[-1] == "deny"
+    assert soon(source).rows[0].values[-1] == "deny"
 
 
 def test_refresh_loads_at_once_and_raises_what_is_wrong(folder: Path, heard: Heard) -> None:
@@ -220,16 +228,16 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken(
 ) -> None:
     source = PolicySource(folder, heard)
     good = source.current()
-    whole = _source.Policy.load
+    whole = _origin.FolderOrigin.read
     texts = iter([DENY + ALLOW, "half a ro"])
 
-    def load(path: Path) -> Any:
-        policy = whole(path)
+    def read(origin: Any) -> Any:
+        found = whole(origin)
         if text := next(texts, ""):
             write(folder, text)
-        return policy
+        return found
 
-    monkeypatch.setattr(_source.Policy, "load", load)
+    monkeypatch.setattr(_origin.FolderOrigin, "read", read)
     write(folder, DENY)
     for _ in range(2):
         clock.seconds += 1
@@ -241,13 +249,13 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken(
 
 
 def test_a_file_that_never_stops_changing_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = _source.Policy.load
+    whole = _origin.FolderOrigin.read
 
-    def load(path: Path) -> Any:
+    def read(origin: Any) -> Any:
         write(folder, ALLOW)
-        return whole(path)
+        return whole(origin)
 
-    monkeypatch.setattr(_source.Policy, "load", load)
+    monkeypatch.setattr(_origin.FolderOrigin, "read", read)
     with pytest.raises(PolicyError, match="changes while it is read"):
         PolicySource(folder)
 

@@ -8,7 +8,9 @@
 from toolcrib.policy._candidates import Candidates
 from toolcrib.policy._explain import Explanation, RowResult, explain
 from toolcrib.policy._facts import NO_PREVIEW, OPEN, Facts, Governed
+from toolcrib.policy._history import Entry, History
 from toolcrib.policy._model import MODEL
+from toolcrib.policy._origin import FolderOrigin, Origin, Texts
 from toolcrib.policy._policy import Policy
 from toolcrib.policy._problems import Problem
 from toolcrib.policy._quota import Quota
@@ -19,13 +21,18 @@ __all__ = [
     "NO_PREVIEW",
     "OPEN",
     "Candidates",
+    "Entry",
     "Explanation",
     "Facts",
+    "FolderOrigin",
     "Governed",
+    "History",
+    "Origin",
     "Policy",
     "PolicySource",
     "Problem",
     "Quota",
     "RowResult",
+    "Texts",
     "explain",
 ]

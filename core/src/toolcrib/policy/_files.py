@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from toolcrib.policy._problems import Problem
 
-__all__ = ["MAX_BYTES", "Signature", "read_text", "signature"]
+__all__ = ["MAX_BYTES", "Signature", "read_text", "replace_file", "signature"]
 
 MAX_BYTES = 256 * 2**20
 """A million rules are about 80 MB."""
@@ -42,6 +42,29 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise _broken(path, "is not UTF-8", "a policy is UTF-8 text", "Save it as UTF-8", line) from None
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file whole or not at all, with the mode and behind the link that it had; raises
+    `PolicyError`.
+    """
+    target = Path(os.path.realpath(path))
+    fresh = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with fresh.open("wb") as file:
+            os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(target)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise _broken(
+            path, f"cannot be written: {error.strerror}", "a change is written whole or not at all", _WRITE
+        ) from None
+
+
+_WRITE = "Run this as somebody who may write there, with room on the disk"
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -61,13 +61,21 @@ def _position(columns: Sequence[str], name: str) -> int | None:
     return list(columns).index(name) if name in columns else None
 
 
-def load_text(model_text: str, rows_text: str, model_file: str, rows_file: str) -> Loaded:
+def load_text(
+    model_text: str,
+    rows_text: str,
+    model_file: str,
+    rows_file: str,
+    numbers: Sequence[int] | None = None,
+) -> Loaded:
     """Read and check both texts, then let pycasbin load them. A model that is refused raises
     `PolicyError`.
+
+    `numbers` are the lines' numbers where these are not 1, 2, 3.
     """
     model = read_model(model_text, model_file)
     conditions = Conditions(model.conditions)
-    rows, lines, problems = read_rows(rows_text, rows_file, model.columns, conditions)
+    rows, lines, problems = read_rows(rows_text, rows_file, model.columns, conditions, numbers)
     roles = RoleGraph(row for row in rows if row.kind == "g")
     problems = problems or roles.problems()
     loaded = Loaded(model, rows, conditions, roles, problems)

@@ -51,10 +51,15 @@ class Policy:
         return cls.of(read_text(folder / MODEL_FILE), read_text(folder / POLICY_FILE))
 
     @classmethod
-    def of(cls, model: str, rows: str) -> Policy:
-        """A policy from the texts of `model.conf` and `policy.csv`; raises `PolicyError`."""
+    def of(
+        cls, model: str, rows: str, file: str = POLICY_FILE, numbers: Sequence[int] | None = None
+    ) -> Policy:
+        """A policy from the texts of `model.conf` and `policy.csv`; raises `PolicyError`.
+
+        `file` and `numbers` are what places are called, where they are not lines of `policy.csv`.
+        """
         with without_collector():
-            loaded = load_text(model, rows, MODEL_FILE, POLICY_FILE)
+            loaded = load_text(model, rows, MODEL_FILE, file, numbers)
             raise_first(loaded.problems)
             return cls(loaded, revision_of(model, rows))
 

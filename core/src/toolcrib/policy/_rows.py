@@ -8,7 +8,8 @@ split here by pycasbin's own rule, and refused with its place where pycasbin wou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
 
 from toolcrib._nearest import did_you_mean
 from toolcrib.decisions import Row
@@ -71,8 +72,8 @@ class _Reader:
             (kind, len(names) + 1): [self._good[name] for name in names] for kind, names in columns.items()
         }
 
-    def read(self, lines: Sequence[str]) -> Iterator[tuple[Row, str]]:
-        for number, line in enumerate(lines, 1):
+    def read(self, lines: Iterable[str], numbers: Iterable[int]) -> Iterator[tuple[Row, str]]:
+        for number, line in zip(numbers, lines, strict=False):
             text = line.strip()
             if not text or text[0] == "#":
                 continue
@@ -145,13 +146,31 @@ class _Reader:
 
 
 def read_rows(
-    text: str, file: str, columns: Mapping[str, Sequence[str]], conditions: Conditions
+    text: str,
+    file: str,
+    columns: Mapping[str, Sequence[str]],
+    conditions: Conditions,
+    numbers: Sequence[int] | None = None,
 ) -> tuple[list[Row], list[str], list[Problem]]:
-    """The rows, their lines as pycasbin is to read them, and what is wrong with the file."""
+    """The rows, their lines as pycasbin is to read them, and what is wrong with the file.
+
+    `numbers` are the lines' numbers where these are not 1, 2, 3.
+    """
     reader = _Reader(file, columns, conditions)
-    # Only "\n" ends a line, as for pycasbin; str.splitlines would also split at U+2028 and others.
-    pairs = list(reader.read(text.split("\n")))
+    pairs = list(reader.read(_lines(text), numbers or count(1)))
     return [row for row, _ in pairs], [line for _, line in pairs], reader.problems
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines of a text, one at a time: splitting all of it at once would hold up the other threads.
+
+    Only "\n" ends a line, as for pycasbin; str.splitlines would also split at U+2028 and others.
+    """
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
 
 
 def _check_line(text: str) -> None:
