@@ -70,45 +70,6 @@ def run(desk: Desk) -> Any:
     return command
 
 
-# --- lint ---
-
-
-def test_lint_of_a_good_policy(run: Any) -> None:
-    assert "6 rows, no problems. Revision" in run("lint")
-
-
-def test_lint_shows_every_problem_with_its_place_rule_and_remedy(run: Any, desk: Desk) -> None:
-    (desk.policy_folder / "policy.csv").write_text(
-        ROWS + "p, *, *, crm*, *, True, allow\np, *, *, *, *, true, Allow\n"
-    )
-    output = run("lint", code=1)
-    assert "policy.csv:7:10: object 'crm*'" in output
-    assert "rule:   an object is pack.tool, pack.* or *" in output
-    assert "policy.csv:8:16: unknown name 'true'" in output
-    assert "remedy: Write True" in output
-    assert "2 problems; the policy does not load" in output
-
-
-def test_lint_as_json(run: Any, desk: Desk) -> None:
-    good = json.loads(run("lint", "--json"))
-    assert (good["problems"], good["warnings"], len(good["revision"])) == ([], [], 12)
-    (desk.policy_folder / "policy.csv").write_text("nonsense\n")
-    bad = json.loads(run("lint", "--json", code=1))
-    assert bad["problems"][0]["line"] == 1
-    assert bad["revision"] is None
-
-
-def test_lint_warns_of_a_policy_without_rows(run: Any, desk: Desk) -> None:
-    (desk.policy_folder / "policy.csv").write_text("")
-    assert "every call is denied" in run("lint")
-
-
-def test_lint_of_a_missing_folder_names_it(run: Any, desk: Desk) -> None:
-    desk.policy_folder = desk.policy_folder / "nowhere"
-    with pytest.raises(PolicyError, match="nowhere"):
-        run("lint")
-
-
 # --- explain ---
 
 

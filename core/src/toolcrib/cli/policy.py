@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import click
@@ -58,11 +58,16 @@ class _Named:
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("toolcrib.cli.policy_diff:diff", "Show what a change of policy does, the worst first."),
+    "lint": (
+        "toolcrib.cli.policy_lint:lint",
+        "Find what is wrong with a policy, and where.",
+    ),
     "matrix": ("toolcrib.cli.policy_matrix:matrix", "Show what every role may do, here or as a page."),
-    "what-can": ("toolcrib.cli.policy_what_can:what_can", "List what a user, agent or role may do."),
-    "who-can": ("toolcrib.cli.policy_who_can:who_can", "List who may call a tool."),
+    "test": ("toolcrib.cli.policy_test:test", "Run policy tests: tables in words."),
     "replay": ("toolcrib.cli.policy_replay:replay", "Try past calls on a changed policy."),
     "shadow": ("toolcrib.cli.policy_shadow:shadow", "Show where the shadow policy differed."),
+    "what-can": ("toolcrib.cli.policy_what_can:what_can", "List what a user, agent or role may do."),
+    "who-can": ("toolcrib.cli.policy_who_can:who_can", "List who may call a tool."),
 }
 """The commands that live in files of their own: where, and their line in `--help`."""
 
@@ -70,42 +75,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
 @click.group(cls=LazyGroup, lazy=COMMANDS)
 def policy() -> None:
     """Check the policy's files, and explain one decision."""
-
-
-# --- lint -------------------------------------------------------------------------------------------
-
-
-@policy.command()
-@as_json
-@click.pass_obj
-def lint(desk: Desk, as_json: bool) -> None:
-    """Show everything that keeps the policy from loading, with line, rule and remedy."""
-    from toolcrib.policy import Policy
-
-    problems = [asdict(problem) for problem in Policy.problems(desk.policy_folder)]
-    loaded = None if problems else Policy.load(desk.policy_folder)
-    if as_json:
-        warnings = list(loaded.warnings) if loaded else []
-        revision = loaded.revision if loaded else None
-        emit_json({"revision": revision, "problems": problems, "warnings": warnings})
-    elif loaded:
-        console().print(f"{len(loaded.rows)} rows, no problems. Revision {loaded.revision}.")
-        for warning in loaded.warnings:
-            console().print(f"warning: {warning}", style="yellow")
-    else:
-        _print_problems(problems)
-    if problems:
-        raise click.exceptions.Exit(1)
-
-
-def _print_problems(problems: Sequence[Mapping[str, Any]]) -> None:
-    out = console()
-    for problem in problems:
-        place = ":".join(str(problem[key]) for key in ("file", "line", "column") if problem[key])
-        out.print(f"{place}: {plain(problem['what'])}", style="bold red")
-        out.print(f"    rule:   {plain(problem['rule'])}")
-        out.print(f"    remedy: {plain(problem['remedy'])}")
-    out.print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}; the policy does not load.")
 
 
 # --- explain ----------------------------------------------------------------------------------------

@@ -1,0 +1,56 @@
+"""Tools as lint and tables know them: what policy sees, and their arguments where these are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from toolcrib.effects import Effect
+from toolcrib.policy import Governed
+
+__all__ = ["KnownTool", "known_tools"]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTool:
+    """One tool. `schema` (JSON Schema of the arguments) and `has_preview` are None where nobody knows.
+
+    `fills` is True where arguments that were left out get their defaults before policy sees them, as those
+    of Python-typed tools do.
+    """
+
+    name: str
+    effect: Effect
+    labels: frozenset[str] = frozenset()
+    idempotent: bool = False
+    schema: Mapping[str, Any] | None = None
+    has_preview: bool | None = None
+    fills: bool = True
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def pack(self) -> str:
+        """The first segment of the name."""
+        return self.name.partition(".")[0]
+
+
+def known_tools(tools: Iterable[Governed]) -> list[KnownTool]:
+    """What these tools (`toolcrib.tools.Tool`, or anything that policy can decide about) tell."""
+    return [one if isinstance(one, KnownTool) else _known(one) for one in tools]
+
+
+def _known(tool: Governed) -> KnownTool:
+    # A tool of a list has no schema and no preview; that it tells nothing of them is not that it has none.
+    declared = type(getattr(tool, "arguments", None)).__name__ == "DeclaredArguments"
+    has_preview = tool.preview is not None if hasattr(tool, "preview") else None
+    return KnownTool(
+        tool.name,
+        tool.effect,
+        frozenset(tool.labels),
+        tool.idempotent,
+        getattr(tool, "schema", None),
+        has_preview,
+        not declared,
+        tuple(getattr(tool, "aliases", ())),
+    )
