@@ -1,20 +1,31 @@
-"""Policy tests as tables in words: the Python side of `toolcrib policy test`."""
+"""Policy tests as tables in words: the Python side of `toolcrib policy test`.
+
+A table names calls and what policy must say of them; `docs/reference/policy-test.md` has the format.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolcrib.bench._cases import Case, read_cases
+from toolcrib.bench._known_tools import KnownTool, known_tools
+from toolcrib.bench._table_files import Broken, find_files, read_table
+from toolcrib.bench._verdicts import check, decide
 from toolcrib.decisions import Row
-from toolcrib.policy import Governed, Policy, Problem
+from toolcrib.policy import Governed, Policy, Problem, RowResult
 
-__all__ = ["Report", "Result", "run"]
+__all__ = ["Report", "Result", "find_files", "run"]
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One case and what became of it; `line` is where it begins, the texts are empty where it passed."""
+    """One case and what became of it; `line` is where it begins.
+
+    `rows` made the decision. Where it did not pass, `expected` and `got` say what differs, `why` is the
+    decision's own reason, and `considered` are the rows that could have mattered, with what became of them.
+    """
 
     name: str
     file: str
@@ -24,17 +35,24 @@ class Result:
     got: str = ""
     why: str = ""
     rows: tuple[Row, ...] = ()
+    considered: tuple[RowResult, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """`policies/tests/sales.yaml:12`."""
+        return f"{self.file}:{self.line}"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """What the tables say of a policy revision.
 
-    `problems` are tables that cannot be read or hold a mistake: their cases were not run. `exercised` are
-    the p, p2 and p3 rows that decided some case, `missed` the others.
+    `files` are the tables that were run. `problems` are tables that cannot be read and cases with a mistake:
+    these were not run. `exercised` are the p, p2 and p3 rows that decided some case, `missed` the others.
     """
 
     revision: str
+    files: Sequence[str]
     results: Sequence[Result]
     problems: Sequence[Problem]
     exercised: Sequence[Row]
@@ -63,4 +81,38 @@ def run(source: Path | Iterable[Path], policy: Policy, tools: Iterable[Governed]
     `tools` are the installed ones, from which cases take a tool's effect. A folder that does not exist holds
     no tables; a table that cannot be read is a problem of the report, never an exception.
     """
-    raise NotImplementedError
+    installed = {tool.name: tool for tool in known_tools(tools)}
+    results: list[Result] = []
+    problems: list[Problem] = []
+    used: set[Row] = set()
+    files = find_files(source)
+    for file in files:
+        for case in _cases(file, installed):
+            if isinstance(case, Case):
+                results.append(_run(case, str(file), policy, used))
+            else:
+                problems.append(Problem(str(file), case.line, 0, case.what, case.rule, case.remedy))
+    rows = [row for row in policy.rows if row.kind != "g"]
+    exercised = [row for row in rows if row in used]
+    missed = [row for row in rows if row not in used]
+    return Report(policy.revision, [str(file) for file in files], results, problems, exercised, missed)
+
+
+def _cases(file: Path, installed: dict[str, KnownTool]) -> Iterator[Case | Broken]:
+    try:
+        yield from read_cases(read_table(file), installed)
+    except Broken as broken:
+        yield broken
+
+
+def _run(case: Case, file: str, policy: Policy, used: set[Row]) -> Result:
+    decision = decide(case, policy)
+    used.update(decision.rows, decision.reviews, decision.quotas)
+    rows = (*decision.rows, *decision.reviews)
+    failure = check(case, policy, decision)
+    if failure is None:
+        return Result(case.name, file, case.line, True, rows=rows)
+    return Result(
+        case.name, file, case.line, False, failure.expected, failure.got, decision.reason, rows,
+        failure.considered,
+    )  # fmt: skip
