@@ -26,14 +26,14 @@ def adopted(
     call: Callable[..., Any] | None,
 ) -> Tool:
     """`source` as a tool `local.NAME`; raises `PackError` if its effect is not said or its shape unknown."""
-    if hasattr(source, "inputSchema"):
-        return _from_mcp(source, effect, name, idempotent, labels, call)
     if effect is None:
         raise PackError(
-            f"{getattr(source, '__name__', source)!r} has no effect",
-            rule="what a tool does to the world is said when it is adopted",
+            f"{getattr(source, 'name', getattr(source, '__name__', source))!r} has no effect{_claimed(source)}",
+            rule="whoever adopts a tool says what it does to the world; a server's hints are claims",
             remedy='Pass effect="read", "write", "send" or "destructive"',
         )
+    if hasattr(source, "inputSchema"):
+        return _from_mcp(source, effect, name, idempotent, labels, call)
     if hasattr(source, "run_json"):
         from toolcrib.adapters.agentchat import run_function_tool
 
@@ -74,9 +74,18 @@ def _from_function(
     return tools_of(marked)[0]
 
 
+def _claimed(source: Any) -> str:
+    """What an MCP server says of its tool, as a word for the error message."""
+    annotations = getattr(source, "annotations", None)
+    if not hasattr(source, "inputSchema") or annotations is None:
+        return ""
+    hints = annotations if isinstance(annotations, Mapping) else annotations.model_dump()
+    return f" (its server claims {effect_of(hints)})"
+
+
 def _from_mcp(
     source: Any,
-    effect: Effect | None,
+    effect: Effect,
     name: str | None,
     idempotent: bool,
     labels: Iterable[str],
@@ -88,8 +97,6 @@ def _from_mcp(
             rule="an MCP tool is called through its session",
             remedy="Pass call=session.call_tool",
         )
-    annotations = getattr(source, "annotations", None) or {}
-    hints = annotations if isinstance(annotations, Mapping) else annotations.model_dump()
 
     async def reach(values: Mapping[str, Any]) -> Any:
         reply = await call(source.name, dict(values))
@@ -99,9 +106,9 @@ def _from_mcp(
         name or source.name,
         description=source.description or source.name,
         schema=source.inputSchema,
-        effect=effect or effect_of(hints),
+        effect=effect,
         call=reach,
-        idempotent=idempotent or hints.get("idempotentHint") is True,
+        idempotent=idempotent,
         labels=labels,
     )
 

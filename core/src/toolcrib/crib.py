@@ -98,8 +98,8 @@ class Crib:
     ) -> Tool:
         """Register what a builder already has: a plain function, an AutoGen FunctionTool, or an MCP tool.
 
-        `effect` must be said, except for an MCP tool, whose annotations are taken at their worst. `call` is
-        how an MCP tool is reached: `session.call_tool`.
+        `effect` must be said, also for an MCP tool: its server's hints are claims, and nothing rests on them.
+        `call` is how an MCP tool is reached: `session.call_tool`.
         """
         from toolcrib._adopt import adopted
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import hashlib
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
@@ -254,14 +256,25 @@ def _starter(
     """How to start the function: async ones at once, sync ones in a worker thread, so that none blocks the
     event loop.
     """
-    call = (
-        function
-        if inspect.iscoroutinefunction(function)
-        else functools.partial(asyncio.to_thread, _contained, function)
-    )
+    call = function if inspect.iscoroutinefunction(function) else functools.partial(_in_thread, function)
     if context is None:
         return lambda values, _: call(**values)
     return lambda values, given: call(**values, **{context: given})
+
+
+MOST_THREADS = 128
+"""Sync tools that may run at once; a tool that hangs keeps its thread until it returns."""
+
+
+@functools.cache
+def _tool_threads() -> ThreadPoolExecutor:
+    """Threads for tools alone: hung ones in asyncio's shared pool would hold up secrets and approvals."""
+    return ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="toolcrib-tool")
+
+
+async def _in_thread(function: Callable[..., Any], /, **values: Any) -> Any:
+    call = functools.partial(contextvars.copy_context().run, _contained, function, **values)
+    return await asyncio.get_running_loop().run_in_executor(_tool_threads(), call)
 
 
 def _contained(function: Callable[..., Any], /, **values: Any) -> Any:

@@ -113,8 +113,7 @@ async def test_adopting_what_a_builder_already_has(tmp_path: Path) -> None:
         crib.adopt(weather, effect="read")
         crib.adopt(double, effect="read", name="twice")
         crib.adopt(FunctionTool(shout, description="Shout."), effect="read")
-        adopted = crib.adopt(McpTool(), call=call_tool)
-        assert adopted.effect == "read"
+        crib.adopt(McpTool(), effect="read", call=call_tool)
         me = crib.principal("a", "alice")
         assert (await crib.call("weather", {"city": "Bern"}, me)).text == "sun in Bern"
         assert (await crib.call("twice", {"n": 2}, me)).value == 4
@@ -132,21 +131,24 @@ def test_adopting_without_an_effect_or_a_way_to_call_is_refused(tmp_path: Path) 
         with pytest.raises(PackError, match="effect"):
             crib.adopt(lambda: None)
         with pytest.raises(PackError, match=r"session\.call_tool"):
-            crib.adopt(McpTool())
+            crib.adopt(McpTool(), effect="read")
         with pytest.raises(PackError, match="cannot be adopted"):
             crib.adopt(5, effect="read")
 
 
-async def test_an_mcp_tool_without_annotations_is_destructive(tmp_path: Path) -> None:
+async def test_the_hints_of_an_mcp_server_are_claims_not_facts(tmp_path: Path) -> None:
     class McpTool:
-        name, description, inputSchema = "m", "M.", {"type": "object"}
+        name, description, inputSchema = "wipe", "Wipe.", {"type": "object"}
+        annotations = {"readOnlyHint": True, "idempotentHint": True}  # noqa: RUF012
 
     async def call(name: str, arguments: Any) -> Any:
         raise AssertionError
 
     with make_crib(tmp_path, ROWS) as crib:
-        assert crib.adopt(McpTool(), call=call).effect == "destructive"
-        assert (await crib.call("m", {}, crib.principal("a", "alice"))).status == "denied"
+        with pytest.raises(PackError, match=r"'wipe' has no effect \(its server claims read\)"):
+            crib.adopt(McpTool(), call=call)
+        adopted = crib.adopt(McpTool(), effect="destructive", call=call)
+        assert (adopted.effect, adopted.idempotent) == ("destructive", False)
 
 
 async def test_toolkits_are_closed_once(tmp_path: Path) -> None:

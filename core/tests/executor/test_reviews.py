@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from toolcrib import Crib, Preview, Toolkit, tool
+from toolcrib import Crib, Preview, ToolCall, Toolkit, tool
 from toolcrib.approvals import Answer, Review
 from toolcrib.errors import CallDenied, CallRefused
 
@@ -222,7 +222,8 @@ async def test_park_answer_resume_runs_once(make: Any, log: Any) -> None:
     shop = Shop()
     crib: Crib = make(ROWS, shop, config=PARK)
     me = crib.principal("a", "alice")
-    parked = await crib.call("order", ORDER, me, idempotency_key="k")
+    call = ToolCall("order", ORDER, me, idempotency_key="k", model="m-1", prompt_version="v3")
+    parked = await crib.execute(call)
     assert parked.status == "pending"
     assert parked.approval is not None and parked.approval in parked.text
     asked_again = await crib.call("order", ORDER, me, idempotency_key="k")
@@ -233,6 +234,8 @@ async def test_park_answer_resume_runs_once(make: Any, log: Any) -> None:
     repeated = await crib.resume(parked.approval)
     assert (repeated.status, repeated.value, shop.orders) == ("done", "ordered 5", [5])
     assert [r["status"] for r in log("refusal")] == ["pending", "pending"]
+    intent = next(r for r in log("intent") if "preview_of" not in r)
+    assert (intent["model"], intent["prompt_version"]) == ("m-1", "v3")
 
 
 @pytest.mark.parametrize(

@@ -501,3 +501,36 @@ async def test_reason_model_and_prompt_version_reach_the_log(make: Any, log: Any
     intent = log("intent")[0]
     assert (intent["reason"], intent["model"], intent["prompt_version"]) == ("the user asked", "m-1", "v3")
     assert intent["call"] == call.call_id
+
+
+@pytest.mark.parametrize("name", [None, 5, ["x"], object()])
+async def test_a_name_that_is_no_text_is_refused_and_recorded(make: Any, log: Any, name: Any) -> None:
+    crib = make("p, *, acme, local.*, *, True, allow", price)
+    result = await crib.execute(ToolCall(name, {}, crib.principal("a"), call_id=name))
+    assert result.is_error
+    assert [record["kind"] for record in log()] == ["refusal"]
+
+
+async def test_sync_tools_that_hang_do_not_hold_up_others(make: Any) -> None:
+    import threading
+
+    release = threading.Event()
+
+    @tool(effect="read", timeout=0.05)
+    def hang(n: int) -> None:
+        """Hang."""
+        release.wait()
+
+    @tool(effect="write")
+    def act() -> str:
+        """Act."""
+        return "done"
+
+    crib = make("p, *, acme, local.*, *, True, allow", hang, act)
+    me = crib.principal("a", "alice")
+    hung = await asyncio.gather(*(crib.call("hang", {"n": n}, me) for n in range(60)))
+    assert {result.status for result in hung} == {"failed"}
+    try:
+        assert (await crib.call("act", {}, me)).status == "done"
+    finally:
+        release.set()

@@ -122,7 +122,7 @@ class ToolExecutor:
         call = case.call
         case.tool = tool = self._registry.find(call.tool)
         # By the canonical name: asking under another of its names is the same ask, and recorded as one.
-        name = tool.name if tool else call.tool[:80]
+        name = tool.name if tool else str(call.tool)[:80]
         try:
             case.raw = to_json(name, call.arguments)
         except InvalidArguments:
@@ -132,7 +132,7 @@ class ToolExecutor:
         if tool is None:
             near = self._nearest_offered(call)
             raise UnknownTool(
-                f"there is no tool {call.tool[:80]!r}",
+                f"there is no tool {str(call.tool)[:80]!r}",
                 rule="a call names a tool that was offered",
                 remedy=f"Did you mean {near!r}? " if near else "Choose one of the tools that were offered",
             )
@@ -143,7 +143,7 @@ class ToolExecutor:
         """Only a tool that was offered: whoever guesses at names learns nothing of the others."""
         policy = self._policy()
         offered = [tool.name for tool in self._registry if policy.candidates(call.principal, tool).offered]
-        return nearest(call.tool[:80], offered)
+        return nearest(str(call.tool)[:80], offered)
 
     def _validate(self, case: Case) -> None:
         tool, candidates = case.tool, case.candidates

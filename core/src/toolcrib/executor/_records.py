@@ -109,8 +109,8 @@ class Records:
         record: dict[str, Any] = {
             "kind": kind,
             "id": case.id,
-            "call": writable(call.call_id[:200]),
-            "tool": writable(call.tool[:200]),
+            "call": writable(str(call.call_id)[:200]),
+            "tool": writable(str(call.tool)[:200]),
             "agent": principal.agent,
             "tenant": principal.tenant,
             "session": principal.session,

@@ -158,7 +158,7 @@ class Settler:
         unknown = case.started and case.changes_the_world
         result = ToolResult(
             call_id=case.call.call_id,
-            tool=case.tool.name if case.tool else case.call.tool[:80],
+            tool=case.tool.name if case.tool else str(case.call.tool)[:80],
             status="ambiguous" if unknown else "cancelled",
             text="the caller went away",
             decision=case.decision,

@@ -72,7 +72,7 @@ def refusal(case: Case, error: BaseException) -> ToolResult:
     status = status_of(error)
     return ToolResult(
         call_id=case.call.call_id,
-        tool=case.tool.name if case.tool else case.call.tool[:80],
+        tool=case.tool.name if case.tool else str(case.call.tool)[:80],
         status=status,
         text=_LEAD.get(status, "REFUSED") + ": " + _text(error),
         decision=case.decision,

@@ -55,7 +55,7 @@ async def test_4894_approval_before_tools(crib_of, model, world):
         assert len(channel.reviews) == 1
         assert dict(channel.reviews[0].approval.shown) == PAY[1]
     assert outcomes["approve"] == "paid 7 to B"
-    assert outcomes["edit"] == "paid 3 to C"
+    assert outcomes["edit"].startswith("paid 3 to C\n[a human changed the arguments")
     assert outcomes["reject"].startswith("REJECTED BY A HUMAN: ")
     assert "too much" in outcomes["reject"]
     assert world.did == [("pay", "B", 7), ("pay", "C", 3)]
