@@ -53,8 +53,7 @@ class Cell:
     def rows(self) -> tuple[Row, ...]:
         """All of them, in the order of the file."""
         allows = [row for side in self.allows for row in side]
-        rows = dict.fromkeys((*allows, *self.denies, *self.reviews, *self.quotas))
-        return tuple(sorted(rows, key=lambda row: row.line))
+        return _in_order(dict.fromkeys((*allows, *self.denies, *self.reviews, *self.quotas)))
 
     @property
     def meaning(self) -> Hashable:
@@ -122,14 +121,19 @@ def cell_of(sides: Sequence[Iterable[Rule]]) -> Cell:
         for rule in side:
             rows[rule.does][rule.row] = None
         for does, kept in found.items():
-            kept.append(tuple(rows[does]))
+            kept.append(_in_order(rows[does]))
     allows = tuple(found[ALLOW])
     denies, reviews, quotas = (_union(found[does]) for does in (DENY, REVIEW, QUOTA))
     return Cell(_state(allows, denies, reviews), allows, denies, reviews, quotas)
 
 
 def _union(sides: Iterable[Iterable[Row]]) -> tuple[Row, ...]:
-    return tuple(dict.fromkeys(row for side in sides for row in side))
+    return _in_order(dict.fromkeys(row for side in sides for row in side))
+
+
+def _in_order(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """As they stand in the file."""
+    return tuple(sorted(rows, key=lambda row: row.line))
 
 
 def _state(allows: Sequence[Sequence[Row]], denies: Sequence[Row], reviews: Sequence[Row]) -> State:

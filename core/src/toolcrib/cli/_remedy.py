@@ -31,7 +31,7 @@ def print_remedy(policy: Policy, principal: Principal, tool: Governed, facts: Fa
     found = remedy(policy, principal, tool, facts)
     if found:
         for row, line in found.replace:
-            out.print(plain(f"  narrowed, {row.place} could be: {line}"))
+            out.print(plain(f"  narrowed, {row.place} could be: {line}"), soft_wrap=True)
         verdict = "open until the record is known" if found.decision.is_open else found.decision.verdict
         out.print(f"  Tried: the call is then {verdict}.", style="dim")
     near = near_misses(policy, principal, tool, facts)
