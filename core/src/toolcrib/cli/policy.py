@@ -215,7 +215,7 @@ def _print(found: Explanation) -> None:
         out.print()
         out.print("What would allow it:", style="bold")
         for remedy in found.remedies:
-            out.print(f"  {plain(remedy)}")
+            out.print(f"  {plain(remedy)}", soft_wrap=True)  # a row is to be pasted
 
 
 def _headline(decision: Decision) -> str:
