@@ -27,8 +27,9 @@ def adopted(
 ) -> Tool:
     """`source` as a tool `local.NAME`; raises `PackError` if its effect is not said or its shape unknown."""
     if effect is None:
+        called = getattr(source, "name", getattr(source, "__name__", source))
         raise PackError(
-            f"{getattr(source, 'name', getattr(source, '__name__', source))!r} has no effect{_claimed(source)}",
+            f"{called!r} has no effect{_claimed(source)}",
             rule="whoever adopts a tool says what it does to the world; a server's hints are claims",
             remedy='Pass effect="read", "write", "send" or "destructive"',
         )
