@@ -39,6 +39,7 @@ TABLES: dict[str, tuple[Any, dict[str, str]]] = {
         config._PolicyTable,
         {
             "path": "The folder with `model.conf` and `policy.csv`.",
+            "url": "The rows are in this database, not in `policy.csv`: [policy in SQL](policy-sql.md).",
             "shadow": "The folder of a candidate that is tried beside it; nothing of it is enforced.",
         },
     ),
@@ -70,6 +71,7 @@ TABLES: dict[str, tuple[Any, dict[str, str]]] = {
             "attempts": "Tries of a read or an idempotent tool on temporary errors, the first included.",
             "result_bytes": "A larger result is cut, and becomes an artifact.",
             "artifact_bytes": "A larger artifact is not kept.",
+            "pending": "Approvals that may wait at once for one agent in a tenant; one more is refused.",
         },
     ),
 }

@@ -86,9 +86,10 @@ class LimitSettings:
     attempts: int = 3
     result_bytes: int = 64 * 1024
     artifact_bytes: int = 16 * 1024 * 1024
+    pending: int = 100
 
     def __post_init__(self) -> None:
-        for name in ("repeats", "attempts", "result_bytes", "artifact_bytes"):
+        for name in ("repeats", "attempts", "result_bytes", "artifact_bytes", "pending"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"[limits] {name} = {getattr(self, name)}", rule="limits are at least 1")
 

@@ -7,6 +7,7 @@ import shutil
 from typing import Any
 
 from toolcrib import Crib, tool
+from toolcrib.errors import StateError
 
 
 def counting(effect: Any = "write", error: Exception | None = None) -> tuple[Any, list[int]]:
@@ -208,3 +209,35 @@ async def test_without_a_policy_nothing_runs_and_the_error_says_what_to_do(make:
     assert (result.status, ran) == ("unavailable", [])
     assert "policy.csv:1" in result.text
     assert "allow" in result.text
+
+
+async def test_a_call_that_ended_unsettled_does_not_run_again_under_a_new_key(make: Any) -> None:
+    ran: list[int] = []
+    crib: Crib = make(ALLOW)
+    backup = crib.config.state / "backup"
+
+    @tool(effect="write")
+    async def act(n: int) -> str:
+        """Takes state and log away while it runs."""
+        ran.append(n)
+        if len(ran) == 1:
+            shutil.move(crib.config.state / "audit", crib.config.state / "aside")
+            shutil.copytree(crib.config.state / "aside", backup)
+            shutil.rmtree(crib.config.state / "aside")
+            (crib.config.state / "audit").write_text("no folder")
+            crib.state.settle = broken  # type: ignore[method-assign]
+        return "ok"
+
+    def broken(*args: Any, **kwargs: Any) -> Any:
+        raise StateError("the disk is gone")
+
+    crib.add(act)
+    me = crib.principal("a", "alice")
+    assert (await crib.call("act", {"n": 1}, me)).is_error
+    (crib.config.state / "audit").unlink()
+    shutil.move(backup, crib.config.state / "audit")
+    again = await crib.call("act", {"n": 1}, me)
+    assert (again.status, ran) == ("ambiguous", [1])
+    assert "how could not be written down" in again.text
+    await crib.call("act", {"n": 2}, me)
+    assert ran == [1, 2]

@@ -352,3 +352,14 @@ async def test_answer_checks_who_answers(make: Any) -> None:
     with pytest.raises(CallDenied):
         await crib.answer(parked.approval, yes("mallory"))
     assert crib.state.get_approval(parked.approval).status == "pending"
+
+
+async def test_an_agent_cannot_bury_its_approvers(make: Any) -> None:
+    crib: Crib = make(ROWS, Shop(), config=PARK + "[limits]\npending = 3\n")
+    flooder, other = crib.principal("a", "alice"), crib.principal("b", "alice")
+    statuses = [(await crib.call("order", {"item": str(n), "count": 1}, flooder)).status for n in range(5)]
+    assert statuses == ["pending"] * 3 + ["limited"] * 2
+    assert (await crib.call("order", ORDER, other)).status == "pending"
+    first = crib.state.list_approvals(status="pending")[0]
+    await crib.answer(first.id, no())
+    assert (await crib.call("order", {"item": "x", "count": 1}, flooder)).status == "pending"

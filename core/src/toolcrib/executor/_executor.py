@@ -87,6 +87,7 @@ class ToolExecutor:
             channels,
             mode=approvals.mode,
             ttl=approvals.expires_seconds,
+            most=limits.pending,
         )
         self._recaller = Recaller(state, self._threads, audit, self._records)
         self._settler = Settler(
@@ -238,6 +239,7 @@ class ToolExecutor:
             await self._intend(case)
 
     async def _commit_all(self, case: Case, takes: Sequence[QuotaTake]) -> None:
+        self._settler.refuse_unsettled(case)
         try:
             case.commitment = await self._threads.run(
                 self._state.commit, entry=_entry(case), takes=takes, approval=case.approval

@@ -32,6 +32,7 @@ from toolcrib.errors import (
     CallDenied,
     CallRefused,
     InvalidArguments,
+    QuotaExhausted,
     StateError,
     ToolcribError,
     UnknownTool,
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     from toolcrib.state import State
 
 __all__ = ["Reviewer"]
+
+MOST_LISTED = 10_000
+"""Pending approvals that are looked at to count one agent's."""
 
 DecideAgain = Callable[[Case], Awaitable[None]]
 
@@ -62,9 +66,10 @@ class Reviewer:
         *,
         mode: Literal["wait", "park"],
         ttl: float,
+        most: int,
     ) -> None:
         self._state, self._threads, self._audit, self._records = state, threads, audit, records
-        self._channels, self._mode, self._ttl = channels, mode, ttl
+        self._channels, self._mode, self._ttl, self._most = channels, mode, ttl, most
 
     async def review(self, case: Case, decide_again: DecideAgain) -> None:
         """Return when `case.approval` satisfies the decision; else raise the refusal (`ApprovalPending` if
@@ -113,9 +118,23 @@ class Reviewer:
         request, known = self._request(case, None), case.approval
         if known is not None and known.binding == request.binding and known.status != "used":
             return known
+        await self._make_room(case)
         approval = await self._threads.run(self._state.request_approval, request, ttl=self._ttl)
         await self._record(approval, "requested", requirements=[str(row) for row in request.requirements])
         return approval
+
+    async def _make_room(self, case: Case) -> None:
+        """Refuse a question too many: an agent that varies its arguments must not bury its approvers."""
+        agent, tenant = case.call.principal.agent, case.call.principal.tenant
+        waiting = await self._threads.run(
+            self._state.list_approvals, status="pending", tenant=tenant, limit=MOST_LISTED
+        )
+        if sum(approval.principal.agent == agent for approval in waiting) >= self._most:
+            raise QuotaExhausted(
+                f"{self._most} calls of agent {agent!r} wait for a human already",
+                rule=f"[limits] pending = {self._most}",
+                remedy="Wait until they are answered",
+            )
 
     async def _withdraw(self, approval: Approval) -> None:
         await self._record(approval, "withdrawn")

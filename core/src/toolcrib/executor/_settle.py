@@ -10,6 +10,7 @@ import orjson
 
 from toolcrib.calls import ToolResult
 from toolcrib.config import LimitSettings
+from toolcrib.errors import CallAmbiguous
 from toolcrib.executor._case import Case
 from toolcrib.executor._records import Records
 from toolcrib.executor._results import Handover, Unserialisable, pack_up, store
@@ -40,6 +41,7 @@ class Settler:
     ) -> None:
         self._state, self._threads, self._audit, self._records = state, threads, audit, records
         self._redactor, self._limits, self._artifacts = redactor, limits, artifacts
+        self._unsettled: set[tuple[str, str, str]] = set()
         self._labelled: dict[tuple[str, str], frozenset[str]] = {}
 
     async def settle(self, case: Case, ended: Ended) -> ToolResult:
@@ -77,9 +79,21 @@ class Settler:
         try:
             await self._threads.run(self._state.settle, case.commitment, status, outcome)
         except Exception as error:  # the row stays `intended`, and becomes ambiguous when this process ends
+            self._unsettled.add(_what(case))
             what = {"action": "ledger.settle failed", "id": case.id, "error": describe(error)}
             with contextlib.suppress(Exception):  # the tool ran: from here on nothing may say that it did not
                 await self._audit.append({"kind": "admin", **what})
+
+    def refuse_unsettled(self, case: Case) -> None:
+        """Raise `CallAmbiguous` for a call equal to one that ended here but could not be settled: to others
+        its row still looks like a call that is running.
+        """
+        if _what(case) in self._unsettled:
+            raise CallAmbiguous(
+                f"an equal call of {case.call.tool} ended, but how could not be written down",
+                rule="what is not a read runs once",
+                remedy="A human must look: `toolcrib doctor`, then `toolcrib ledger list`",
+            )
 
     def _result(self, case: Case, ended: Ended) -> tuple[ToolResult, str, Handover | None]:
         """The result, its digest, and the handover if it is too large to hand over as it is."""
@@ -191,3 +205,8 @@ def _unsigned(case: Case, ended: Ended, error: Exception) -> ToolResult:
         attempts=case.attempts,
         duration=case.seconds,
     )
+
+
+def _what(case: Case) -> tuple[str, str, str]:
+    assert case.tool is not None and case.arguments is not None
+    return case.call.principal.tenant, case.tool.name, case.arguments.digest
