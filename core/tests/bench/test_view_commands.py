@@ -37,7 +37,7 @@ class Desk:
     tenant = "acme"
 
     def __init__(self, folder: Path) -> None:
-        self.policy_folder = folder
+        self.policy_folder, self.folder = folder, folder.parent / "state"
         self.registry = TOOLS
 
     def crib(self) -> Any:
@@ -47,7 +47,7 @@ class Desk:
 class NoDesk:
     """Outside of a crib."""
 
-    tenant = policy_folder = property(lambda self: self.crib())
+    tenant = policy_folder = folder = property(lambda self: self.crib())
 
     def crib(self) -> Any:
         raise ConfigError("there is no toolcrib.toml")
@@ -246,6 +246,18 @@ def test_diff_of_single_files_takes_the_shipped_model(run: Any, tmp_path: Path) 
     one.write_text(ROWS)
     other.write_text(ROWS.replace("20/day", "30/day"))
     assert "20/day per user" in run("diff", str(one), str(other), code=1)
+
+
+def test_diff_with_a_revision_that_was_in_force(run: Any, desk: Desk) -> None:
+    from toolcrib.policy import FolderOrigin, History
+
+    texts = FolderOrigin(desk.policy_folder).read()
+    History(desk.folder / "policy-history").keep(texts, texts.policy())
+    revision = texts.policy().revision
+    assert run("diff", revision[:6]) == "No call is decided in another way.\n"
+    write(desk.policy_folder, ROWS.replace("20/day", "30/day"))
+    assert "30/day per user" in run("diff", revision, code=1)
+    assert "not in the history" in run("diff", "abcdef", code=2)
 
 
 def test_diff_as_json(run: Any, desk: Desk, tmp_path: Path) -> None:

@@ -40,6 +40,10 @@ class Desk(Protocol):
         """Where model.conf and policy.csv are."""
 
     @property
+    def folder(self) -> Path:
+        """The crib's state folder."""
+
+    @property
     def tenant(self) -> str:
         """The crib's tenant."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["diff"]
 
 SAME, CHANGED, TROUBLE = 0, 1, 2
+_REVISION = re.compile("[0-9a-f]{4,12}")
 
 
 @click.command("diff")
@@ -38,15 +40,15 @@ def diff(
 ) -> None:
     """Show what calls NEW decides in another way than OLD, the widest blast radius first.
 
-    OLD and NEW are policy folders or policy.csv files; NEW is the crib's policy if it is left out. Moved
-    rows and remarks are no difference. Exit codes: 0 nothing changes, 1 something does, 2 one of them
-    cannot be read.
+    OLD and NEW are policy folders, policy.csv files or revisions (`policy log`); NEW is the crib's policy
+    if it is left out. Moved rows and remarks are no difference. Exit codes: 0 nothing changes, 1 something
+    does, 2 one of them cannot be read.
     """
     from toolcrib.errors import ToolcribError
 
     desk: Desk = ctx.obj
     try:
-        policies = [_policy(Path(old)), _policy(Path(new) if new else desk.policy_folder)]
+        policies = [_policy(desk, old), _policy(desk, new or str(desk.policy_folder))]
         changed = _show(desk, policies, tenants, tools_file, as_json=as_json)
     except ToolcribError as error:
         click.echo(f"Error: {error}", err=True)
@@ -72,11 +74,16 @@ def _show(
     return bool(changes)
 
 
-def _policy(path: Path) -> Policy:
-    """The policy of a folder, or of a file of rows: with the model beside it, else the shipped one."""
-    from toolcrib.policy import MODEL, Policy
+def _policy(desk: Desk, name: str) -> Policy:
+    """The policy of a folder, of a file of rows (with the model beside it, else the shipped one), or of a
+    revision that was in force.
+    """
+    from toolcrib.policy import MODEL, History, Policy
     from toolcrib.policy._files import read_text
 
+    path = Path(name)
+    if _REVISION.fullmatch(name) and not path.exists():
+        return History(desk.folder / "policy-history").texts(name).policy()
     if not path.is_file():
         return Policy.load(path)
     model = path.parent / "model.conf"
