@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,7 @@ class Desk:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._crib: Crib | None = None
+        self._rest = ExitStack()
 
     @cached_property
     def config(self) -> Config:
@@ -55,8 +57,19 @@ class Desk:
 
     @property
     def policy_folder(self) -> Path:
-        """Where the policy is."""
-        return self.config.policy
+        """Where the policy is; for rows in a database, a copy of now, which goes when the command ends."""
+        return self._copied_policy if self.config.policy_url else self.config.policy
+
+    @cached_property
+    def _copied_policy(self) -> Path:
+        import tempfile
+
+        folder = Path(self._rest.enter_context(tempfile.TemporaryDirectory(prefix="toolcrib-policy-")))
+        self.crib().policy_origin.read().write_to(folder)
+        tests = self.config.policy / "tests"
+        if tests.is_dir():
+            (folder / "tests").symlink_to(tests.absolute())
+        return folder
 
     @property
     def lock_file(self) -> Path:
@@ -111,5 +124,6 @@ class Desk:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._rest.close()
         if self._crib is not None:
             self._crib.close()

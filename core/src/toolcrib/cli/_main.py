@@ -17,13 +17,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("toolcrib.cli.audit:audit", "Show, query, verify and checkpoint the audit log."),
     "demo": ("toolcrib.cli.run:demo", "See agents work under control, in a fresh folder."),
     "doctor": ("toolcrib.cli.doctor:doctor", "Explain the state of this crib, and what to mend."),
+    "freeze": ("toolcrib.cli.freeze:freeze", "Deny every call to a tool, at once."),
     "init": ("toolcrib.cli.init:init", "Make a new crib in a folder."),
     "ledger": ("toolcrib.cli.ledger:ledger", "List and settle calls whose outcome is unknown."),
     "packs": ("toolcrib.cli.packs:packs", "List, lock and verify tool packs."),
     "policy": ("toolcrib.cli.policy:policy", "Check policy, and explain its decisions."),
+    "rollout": ("toolcrib.cli.rollout:rollout", "Show how far tools are rolled out, and move one a stage."),
     "run": ("toolcrib.cli.run:run", "Run a ready-made job."),
     "secrets": ("toolcrib.cli.secrets:secrets", "Keep and check secrets; values are never shown."),
     "tools": ("toolcrib.cli.tools:tools", "List, show and call tools."),
+    "unfreeze": ("toolcrib.cli.freeze:unfreeze", "Let a frozen tool go on."),
 }
 """Command name: where it lives, and its line in `--help` (so that help imports nothing)."""
 

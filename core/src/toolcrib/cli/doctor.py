@@ -140,8 +140,16 @@ def _packs(desk: Desk) -> Iterator[Finding]:
 
 
 def _policy(desk: Desk) -> Iterator[Finding]:
+    from toolcrib.bench.edit import frozen
+
     policy = desk.policy()
     yield Finding("policy", "ok", f"revision {policy.revision}, {len(policy.rows)} rows")
+    if alert := desk.crib().policy_source.alert:
+        yield Finding("policy", "look", alert, "Mend it; until then, what was in force last goes on")
+    if stopped := frozen(desk.crib().policy_origin.read().rows):
+        yield Finding(
+            "policy", "look", f"frozen: {', '.join(stopped)}", "toolcrib unfreeze TOOL, when it is time"
+        )
     for warning in policy.warnings:
         yield Finding("policy", "look", warning)
 

@@ -58,13 +58,17 @@ class _Named:
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("toolcrib.cli.policy_diff:diff", "Show what a change of policy does, the worst first."),
+    "import": ("toolcrib.cli.policy_rollback:import_rows", "Replace all rows by those of a file."),
     "lint": (
         "toolcrib.cli.policy_lint:lint",
         "Find what is wrong with a policy, and where.",
     ),
+    "log": ("toolcrib.cli.policy_log:log", "List the revisions that were in force."),
     "matrix": ("toolcrib.cli.policy_matrix:matrix", "Show what every role may do, here or as a page."),
     "test": ("toolcrib.cli.policy_test:test", "Run policy tests: tables in words."),
+    "check": ("toolcrib.cli.policy_check:check", "Check properties over everybody and every tool."),
     "replay": ("toolcrib.cli.policy_replay:replay", "Try past calls on a changed policy."),
+    "rollback": ("toolcrib.cli.policy_rollback:rollback", "Bring an earlier revision back."),
     "shadow": ("toolcrib.cli.policy_shadow:shadow", "Show where the shadow policy differed."),
     "what-can": ("toolcrib.cli.policy_what_can:what_can", "List what a user, agent or role may do."),
     "who-can": ("toolcrib.cli.policy_who_can:who_can", "List who may call a tool."),

@@ -52,7 +52,7 @@ def replace_file(path: Path, text: str) -> None:
     fresh = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with fresh.open("wb") as file:
-            os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
+            os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o644)
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())

@@ -13,9 +13,9 @@ import os
 import pwd
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,7 +67,7 @@ class History:
         # A line without its end was torn by a crash; the revision it told of is noted again when it is next
         # loaded.
         try:
-            return [Entry(**json.loads(line)) for line in lines[:-1] if line]
+            return _folded(Entry(**json.loads(line)) for line in lines[:-1] if line)
         except (ValueError, TypeError) as error:
             raise _damaged(self._log, f"is damaged: {error}") from error
 
@@ -96,10 +96,13 @@ class History:
         return texts
 
     def keep(self, texts: Texts, policy: Policy, *, by: str = "", why: str = "") -> bool:
-        """Note that this policy is in force from now on; False if the last line says so already."""
+        """Note that this policy is in force from now on; False if the last line says so already.
+
+        Whoever made the change says `by` and `why`, also where somebody else was quicker to note it.
+        """
         with self._locked():
             before = self.entries()
-            if before and before[-1].revision == policy.revision:
+            if before and before[-1].revision == policy.revision and not why:
                 return False
             self._store(texts, policy.revision)
             old = self._lines(before[-1].revision) if before else Counter[str]()
@@ -145,6 +148,17 @@ class History:
     def _lines(self, revision: str) -> Counter[str]:
         path = self.folder / revision / POLICY_FILE
         return _lines_of(read_text(path)) if path.exists() else Counter()
+
+
+def _folded(lines: Iterable[Entry]) -> list[Entry]:
+    """One entry for lines in a row about one revision: since the first, by whom and why as the last says."""
+    found: list[Entry] = []
+    for one in lines:
+        if found and found[-1].revision == one.revision:
+            found[-1] = replace(found[-1], by=one.by, why=one.why)
+        else:
+            found.append(one)
+    return found
 
 
 def _lines_of(rows: str) -> Counter[str]:

@@ -66,8 +66,11 @@ class Origin(Protocol):
     def read(self) -> Texts:
         """The texts; raises `PolicyError`."""
 
-    def write(self, before: Texts, model: str, rows: str) -> None:
-        """Replace what was read as `before`; raises `PolicyError` if it is something else by now."""
+    def write(self, before: Texts | None, model: str, rows: str) -> Texts:
+        """Replace what was read as `before` (None: whatever is there), and say what stands there then.
+
+        Raises `PolicyError` if it is something else than `before` by now.
+        """
 
     def close(self) -> None:
         """Give up what is held open."""
@@ -96,10 +99,10 @@ class FolderOrigin:
         model, rows = (read_text(self.folder / name) for name in (MODEL_FILE, POLICY_FILE))
         return Texts(model, rows, folder=self.folder)
 
-    def write(self, before: Texts, model: str, rows: str) -> None:
+    def write(self, before: Texts | None, model: str, rows: str) -> Texts:
         """Write what differs beside the file and rename it over it; a link stays one."""
-        now = self.read()
-        if (now.model, now.rows) != (before.model, before.rows):
+        now = self.read() if before else Texts("", "")
+        if before and (now.model, now.rows) != (before.model, before.rows):
             raise PolicyError(
                 f"{self.name} has changed in the meantime",
                 rule="a change is made to the policy that was shown",
@@ -108,6 +111,7 @@ class FolderOrigin:
         for name, old, new in ((MODEL_FILE, now.model, model), (POLICY_FILE, now.rows, rows)):
             if old != new:
                 replace_file(self.folder / name, new)
+        return Texts(model, rows, folder=self.folder)
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -91,15 +91,16 @@ class SqlOrigin:
         path = self._folder / MODEL_FILE
         model = read_text(path) if path.exists() else MODEL
         numbers, lines = self._run(self._rows())
-        return Texts(model, "".join(f"{line}\n" for line in lines), TABLE, numbers, self._folder)
+        return Texts(model, _text(lines), TABLE, numbers, self._folder)
 
-    def write(self, before: Texts, model: str, rows: str) -> None:
+    def write(self, before: Texts | None, model: str, rows: str) -> Texts:
         """Make the table say what `rows` say, in one transaction: rows that stay keep their ids, and remarks
         have no place there. The model stays a file.
         """
-        if model != before.model:
+        if model != (before.model if before else MODEL):
             replace_file(self._folder / MODEL_FILE, model)
-        self._run(self._write(before, rows))
+        numbers, lines = self._run(self._write(before, rows))
+        return Texts(model, _text(lines), TABLE, numbers, self._folder)
 
     def close(self) -> None:
         """Close the connections."""
@@ -177,7 +178,7 @@ class SqlOrigin:
         found = await connection.execute(select(table).order_by(table.c.id).limit(MAX_ROWS + 1))
         return _exported(found.tuples(), self.name)
 
-    async def _write(self, before: Texts, after: str) -> None:
+    async def _write(self, before: Texts | None, after: str) -> tuple[list[int], list[str]]:
         from casbin_async_sqlalchemy_adapter import Adapter
         from sqlalchemy import delete, insert, text
 
@@ -187,8 +188,10 @@ class SqlOrigin:
         async with engine.begin() as connection:
             lock = f"LOCK TABLE {TABLE} IN SHARE ROW EXCLUSIVE MODE"
             await connection.execute(text("BEGIN IMMEDIATE" if self._is_sqlite else lock))
+            if before is None:
+                await connection.execute(delete(table))
             numbers, lines = await self._rows_in(connection)
-            if lines != _lines(before.rows):
+            if before is not None and lines != _lines(before.rows):
                 raise PolicyError(
                     f"{self.name} has changed in the meantime",
                     rule="a change is made to the policy that was shown",
@@ -199,6 +202,11 @@ class SqlOrigin:
                 await connection.execute(delete(table).where(table.c.id.in_(gone[start : start + 500])))
             if new:
                 await connection.execute(insert(table), new)
+            return await self._rows_in(connection)
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _lines(rows: str) -> list[str]:
