@@ -6,12 +6,14 @@ The package imports nothing of ours; its tests do, since only core can decide.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 import toolcrib_policies
+from toolcrib.bench.check import check_folder
 from toolcrib.policy import NO_PREVIEW, Facts, Policy
 from toolcrib.policy._model import MODEL, read_model
 from toolcrib.principal import Principal
@@ -134,6 +136,35 @@ def test_a_shipped_model_is_the_one_that_the_index_knows(path: Any) -> None:
 def test_a_bundle_loads_without_a_warning(policy: Policy) -> None:
     assert policy.warnings == ()
     assert policy.is_indexed
+
+
+@pytest.mark.parametrize("name", toolcrib_policies.names())
+def test_the_properties_of_a_bundle_hold_of_it(name: str) -> None:
+    found = check_folder(toolcrib_policies.bundle(name))
+    assert found.holds, [one.witnesses[:1] for one in found.findings if not one.holds]
+    assert found.findings
+    assert [one.notes for one in found.findings if one.notes] == []
+
+
+PLANTED = {
+    "p, crm-writer, acme, crm.delete_record, destructive, True, allow\np, sales, acme, *, *, True, allow": 2,
+    "p2, *, acme, mail.send, send, True, requester|sales-lead": 2,
+    "g, agent:researcher, crm-writer, acme": 2,
+    "g, user:bob, crm-admin, acme\np, user:bob, acme, mail.draft, *, True, allow": 1,
+}
+
+
+@pytest.mark.parametrize(("row", "violated"), PLANTED.items())
+def test_a_row_more_or_less_violates_the_properties_of_lead_outreach(
+    row: str, violated: int, tmp_path: Path
+) -> None:
+    bundle = toolcrib_policies.bundle("lead-outreach")
+    rows = (bundle / "policy.csv").read_text(encoding="utf-8")
+    changed = rows.replace(row, "") if row in rows else f"{rows}\n{row}\n"
+    for name in ("model.conf", "properties.toml"):
+        (tmp_path / name).write_bytes((bundle / name).read_bytes())
+    (tmp_path / "policy.csv").write_text(changed, encoding="utf-8")
+    assert sum(not one.holds for one in check_folder(tmp_path).findings) == violated
 
 
 def test_an_unknown_bundle_is_named_with_what_there_is() -> None:
