@@ -374,12 +374,7 @@ class Crib:
             return None
         from toolcrib.bench.shadow import Shadow
 
-        def report(event: str, detail: str) -> None:
-            self.record(kind="admin", action=f"shadow.{event}", detail=detail)
-
-        shadow = Shadow(self.config.shadow, report)
-        shadow.start()
-        return shadow
+        return Shadow(self.config.shadow, self.record).start()
 
     @cached_property
     def executor(self) -> ToolExecutor:

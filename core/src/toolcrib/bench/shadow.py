@@ -11,7 +11,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from toolcrib.bench._known import Known
 from toolcrib.bench._weigh import Weighed, approvers_of, weigh
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from toolcrib.decisions import Decision
     from toolcrib.executor._case import Case
 
-__all__ = ["LOOK_EVERY", "Report", "Shadow"]
+__all__ = ["LOOK_EVERY", "Record", "Shadow"]
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at the candidate's files."""
 
-Report: TypeAlias = Callable[[str, str], None]
-"""Told `loaded` with a revision, or `failed` with the reason."""
+Record: TypeAlias = Callable[..., None]
+"""`Crib.record`, which is told `shadow.loaded` with a revision and `shadow.failed` with the reason."""
 
 
 class Shadow:
     """Follows the policy in `folder` and says of each decided call what it would have come to.
 
-    `report` is called in the shadow's thread. `start` begins to follow; `look` is one step of that.
+    `record` is called in the shadow's thread. `start` begins to follow; `look` is one step of that.
     """
 
-    def __init__(self, folder: Path, report: Report) -> None:
-        self.folder, self._report = folder, report
+    def __init__(self, folder: Path, record: Record) -> None:
+        self.folder, self._record = folder, record
         self._source: PolicySource | None = None
         self._policy: Policy | None = None
         self._told: tuple[str, str] | None = None
@@ -51,10 +51,11 @@ class Shadow:
         """The candidate, None before it is loaded."""
         return self._policy
 
-    def start(self) -> None:
+    def start(self) -> Self:
         """Load the candidate and follow it, in a thread."""
         self._thread = threading.Thread(target=self._follow, name="toolcrib-shadow", daemon=True)
         self._thread.start()
+        return self
 
     def close(self) -> None:
         """Stop following."""
@@ -106,6 +107,9 @@ class Shadow:
         if (event, detail) != self._told:
             self._told = (event, detail)
             self._report(event, detail)
+
+    def _report(self, event: str, detail: str) -> None:
+        self._record(kind="admin", action=f"shadow.{event}", detail=detail)
 
     # --- beside a call
 

@@ -214,7 +214,7 @@ async def test_a_shadow_that_raises_is_told_once_and_the_call_goes_on(
 
 def test_it_follows_in_a_thread_of_its_own(tmp_path: Path) -> None:
     loaded = threading.Event()
-    shadow = Shadow(write(tmp_path / "next", ALLOW), lambda event, detail: loaded.set())
+    shadow = Shadow(write(tmp_path / "next", ALLOW), lambda **record: loaded.set())
     shadow.start()
     try:
         assert loaded.wait(10)
@@ -223,11 +223,11 @@ def test_it_follows_in_a_thread_of_its_own(tmp_path: Path) -> None:
         shadow.close()
 
 
-def test_a_report_that_fails_does_not_end_the_following(tmp_path: Path) -> None:
-    def report(event: str, detail: str) -> None:
+def test_a_record_that_fails_does_not_end_the_following(tmp_path: Path) -> None:
+    def record(**fields: str) -> None:
         raise OSError("disk full")
 
-    shadow = Shadow(write(tmp_path / "next", ALLOW), report)
+    shadow = Shadow(write(tmp_path / "next", ALLOW), record)
     shadow.look()
     shadow.look()
     assert shadow.policy is not None
