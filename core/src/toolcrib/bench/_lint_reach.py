@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias, TypeVar
 
 from toolcrib.bench._sheet import Sheet
 from toolcrib.bench._truth import is_never_true
@@ -13,6 +13,7 @@ from toolcrib.decisions import Row
 
 __all__ = ["Allowed", "check_reach"]
 
+_Value = TypeVar("_Value")
 _Scope: TypeAlias = tuple[str, str, str]
 _Table: TypeAlias = dict[str, dict[_Scope, list[Row]]]
 
@@ -126,11 +127,12 @@ class Allowed:
 
     def __init__(self, sheet: Sheet, dead: set[Row]) -> None:
         self._sheet = sheet
-        self._scopes: dict[str, set[_Scope]] = defaultdict(set)
+        self._scopes: dict[str, _Scopes] = defaultdict(_Scopes)
+        self._all = _Scopes()
         for row in sheet.of("p"):
             if row.values[5] == "allow" and row not in dead:
                 self._scopes[row.values[0]].add(scope_of(row))
-        self._all = set().union(*self._scopes.values())
+                self._all.add(scope_of(row))
         self._holders: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for row in sheet.of("g"):
             subject, role, tenant = row.values
@@ -155,11 +157,11 @@ class Allowed:
 
     def _reaches(self, subject: str, scope: _Scope) -> bool:
         names = self._sheet.reach(subject, scope[0])
-        return any(_overlap(scope, one) for name in names for one in self._scopes.get(name, ()))
+        return any(self._scopes[name].meet(scope) for name in names if name in self._scopes)
 
     def _may(self, subject: str, scope: _Scope) -> bool:
         if subject == "*":
-            return any(_overlap(scope, one) for one in self._all)
+            return self._all.meet(scope)
         # A role's row applies to its holders, and these may be allowed the call through another role.
         seen, todo = {subject}, [subject]
         while todo:
@@ -173,16 +175,36 @@ class Allowed:
         return False
 
 
+class _Scopes:
+    """Scopes by tenant and pack, so that 100,000 of them are not looked at one by one."""
+
+    def __init__(self) -> None:
+        self._tenants: dict[str, dict[str, set[tuple[str, str]]]] = {}
+
+    def add(self, scope: _Scope) -> None:
+        tenant, name, act = scope
+        packs = self._tenants.setdefault(tenant, {})
+        packs.setdefault(name.partition(".")[0], set()).add((name, act))
+
+    def meet(self, scope: _Scope) -> bool:
+        """Whether some call is in `scope` and in one of these."""
+        tenant, name, act = scope
+        for packs in _at(self._tenants, tenant):
+            for rows in _at(packs, name.partition(".")[0]):
+                if any(_same(act, other) and _meet(name, one) for one, other in rows):
+                    return True
+        return False
+
+
+def _at(known: dict[str, _Value], key: str) -> Iterable[_Value]:
+    """What stands under a key and under `*`; for `*`, everything."""
+    return known.values() if key == "*" else [known[one] for one in (key, "*") if one in known]
+
+
 def _same(one: str, other: str) -> bool:
     return one == other or "*" in (one, other)
 
 
-def _overlap(one: _Scope, other: _Scope) -> bool:
-    return _same(one[0], other[0]) and _same(one[2], other[2]) and _meet(one[1], other[1])
-
-
 def _meet(one: str, other: str) -> bool:
-    if _same(one, other):
-        return True
-    packs = one.partition(".")[0] == other.partition(".")[0]
-    return packs and (one.endswith(".*") or other.endswith(".*"))
+    """Whether two objects, of one pack unless one is `*`, have a tool in common."""
+    return _same(one, other) or one.endswith(".*") or other.endswith(".*")

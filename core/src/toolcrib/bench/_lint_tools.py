@@ -42,13 +42,17 @@ class _Stock:
         self.names = {tool.name: tool for tool in self.tools}
         self.aliases = {alias: tool.name for tool in self.tools for alias in tool.aliases}
         self.labels = {label for tool in self.tools for label in tool.labels}
+        self._named: dict[str, list[KnownTool]] = {"*": self.tools}
+        for tool in self.tools:
+            for name in (tool.name, f"{tool.pack}.*"):
+                self._named.setdefault(name, []).append(tool)
         self._of: dict[tuple[str, str], list[KnownTool]] = {}
 
     def of(self, name: str, act: str = "*") -> list[KnownTool]:
         """The tools that an object and an effect select."""
         key = (name, act)
         if key not in self._of:
-            found = [tool for tool in self.tools if name in (tool.name, f"{tool.pack}.*", "*")]
+            found = self._named.get(name, ())
             self._of[key] = [tool for tool in found if act in (tool.effect, "*")]
         return self._of[key]
 

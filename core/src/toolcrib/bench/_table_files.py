@@ -24,6 +24,7 @@ MAX_BYTES = 8 * 2**20
 """Ten thousand cases are about 2 MB."""
 MAX_DEPTH = 64
 _ENDINGS = (".yaml", ".yml")
+_STR = "tag:yaml.org,2002:str"
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -160,6 +161,8 @@ def check_keys(node: yaml.MappingNode) -> None:
 
 def plain(node: yaml.Node) -> Any:
     """A node as plain JSON-like values; raises `Broken`."""
+    if isinstance(node, yaml.ScalarNode) and node.tag == _STR:
+        return node.value
     loader = _Loader("")
     try:
         return loader.construct_document(node)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolcrib.cli._print import plain
+from toolcrib.cli._print import console, plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from toolcrib.cli._desk import Desk
     from toolcrib.policy import Governed
 
-__all__ = ["print_facts", "relative", "tools_option", "tools_or_none", "write_file"]
+__all__ = ["busy", "print_facts", "relative", "tools_option", "tools_or_none", "write_file"]
 
 _IN_FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -46,6 +48,16 @@ def tools_or_none(desk: Desk, file: Path | None) -> list[Governed] | None:
     except ToolcribError as error:
         click.echo(f"The packs are left out: {error}", err=True)
         return None
+
+
+@contextmanager
+def busy(text: str) -> Iterator[None]:
+    """A sign of life on stderr, at a terminal only: a policy of 100,000 rows takes seconds."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    with console(stderr=True).status(text):
+        yield
 
 
 def print_facts(out: Console, facts: Iterable[tuple[str, str]]) -> None:

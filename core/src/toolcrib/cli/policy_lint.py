@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from toolcrib.cli._bench import print_facts, relative, tools_option, tools_or_none, write_file
+from toolcrib.cli._bench import busy, print_facts, relative, tools_option, tools_or_none, write_file
 from toolcrib.cli._print import as_json, console, emit_json, plain
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def lint(
     from toolcrib.bench.lint import examine
 
     tools = tools_or_none(desk, tools_file)
-    seen = [examine(folder, tools) for folder in _folders(desk, paths)]
+    with busy("Looking at the policy"):
+        seen = [examine(folder, tools) for folder in _folders(desk, paths)]
     findings = [finding for one in seen for finding in one.findings]
     if sarif_file:
         _write_sarif(findings, sarif_file)

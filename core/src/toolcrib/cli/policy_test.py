@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolcrib.cli._bench import print_facts, relative, tools_option, tools_or_none, write_file
+from toolcrib.cli._bench import busy, print_facts, relative, tools_option, tools_or_none, write_file
 from toolcrib.cli._print import as_json, console, emit_json, plain
 
 if TYPE_CHECKING:
@@ -68,7 +68,9 @@ def _report(desk: Desk, files: Sequence[Path], folder: Path | None, tools_file: 
 
     where = _folder(desk, folder)
     source = list(files) or [where / "tests"]
-    report = run(source, Policy.load(where), tools_or_none(desk, tools_file) or ())
+    tools = tools_or_none(desk, tools_file) or ()
+    with busy("Running the tables"):
+        report = run(source, Policy.load(where), tools)
     if not report.files:
         # Green because nothing ran would be the worst of all answers.
         raise PolicyError(
