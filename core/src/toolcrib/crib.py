@@ -411,11 +411,9 @@ class Crib:
         if "executor" in opened:
             opened.pop("executor").close()
         self._close_toolkits()
-        if shadow := opened.pop("shadow", None):
-            shadow.close()
-        for name in ("state", "audit"):
-            if name in opened:
-                opened.pop(name).close()
+        for name in ("shadow", "state", "audit"):
+            if (part := opened.pop(name, None)) is not None:
+                part.close()
         if self._background is not None:
             self._background.close()
             self._background = None
