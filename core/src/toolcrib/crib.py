@@ -411,7 +411,7 @@ class Crib:
         if "executor" in opened:
             opened.pop("executor").close()
         self._close_toolkits()
-        for name in ("shadow", "state", "audit"):
+        for name in ("policy_source", "policy_origin", "shadow", "state", "audit"):
             if (part := opened.pop(name, None)) is not None:
                 part.close()
         if self._background is not None:

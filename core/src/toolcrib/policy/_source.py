@@ -108,6 +108,11 @@ class PolicySource:
         with self._lock:
             pass
 
+    def close(self) -> None:
+        """Wait for a load that is under way, which still has something to record, and close the origin."""
+        self.join()
+        self.origin.close()
+
     # --- looking
 
     def _keep_up(self) -> None:

@@ -64,6 +64,8 @@ class SqlOrigin:
         self._worker = _Worker()
         self._engine: AsyncEngine | None = None
         self._watch: AsyncConnection | None = None
+        self._abandoned: list[object] = []
+        self._opened = 0
         self._snapshot: tuple[str, str] = ("", "")
 
     # --- as an origin
@@ -110,7 +112,9 @@ class SqlOrigin:
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         if self._worker.begin():
-            self._engine = self._watch = None  # they belonged to the process that was forked
+            # Of the process that was forked. Collected as garbage, they would end its connections too.
+            self._abandoned.append((self._engine, self._watch))
+            self._engine = self._watch = None
         return self._worker.run(self._guarded(work))
 
     async def _guarded(self, work: Coroutine[Any, Any, T]) -> T:
@@ -139,8 +143,11 @@ class SqlOrigin:
     async def _connected(self) -> AsyncEngine:
         from sqlalchemy.ext.asyncio import create_async_engine
 
+        inode = self._inode()
+        if inode != self._opened:  # another file by the same name
+            await self._dispose()
         if self._engine is None:
-            self._inode()
+            self._opened = inode
             timeout = {"timeout": PATIENCE} | ({} if self._is_sqlite else {"command_timeout": PATIENCE})
             self._engine = create_async_engine(self._url, connect_args=timeout)
         return self._engine
@@ -154,12 +161,12 @@ class SqlOrigin:
         return str(self._url.drivername).startswith("sqlite")
 
     async def _version(self) -> Hashable:
+        engine = await self._connected()
         if self._watch is None or self._watch.closed:
-            engine = await self._connected()
             self._watch = await engine.execution_options(isolation_level="AUTOCOMMIT").connect()
             self._snapshot = ("", "")
         if self._is_sqlite:
-            return self._inode(), await _one(self._watch, "PRAGMA data_version")
+            return self._opened, await _one(self._watch, "PRAGMA data_version")
         snapshot = str(await _one(self._watch, "SELECT pg_current_snapshot()"))
         if snapshot != self._snapshot[0]:
             # In this order: what is committed in between is seen by the next look.
@@ -176,7 +183,7 @@ class SqlOrigin:
 
         table = _table()
         found = await connection.execute(select(table).order_by(table.c.id).limit(MAX_ROWS + 1))
-        return _exported(found.tuples(), self.name)
+        return _exported(found.all(), self.name)
 
     async def _write(self, before: Texts | None, after: str) -> tuple[list[int], list[str]]:
         from casbin_async_sqlalchemy_adapter import Adapter
