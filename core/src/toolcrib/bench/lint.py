@@ -79,11 +79,10 @@ def _examine(
     file: str,
     numbers: Sequence[int] | None,
 ) -> Linted:
-    named = () if numbers is None else (numbers,)
     try:
         with without_collector(), warnings.catch_warnings():
             warnings.simplefilter("ignore", ToolcribWarning)  # a custom model is a finding here
-            loaded = load_text(model, rows, MODEL_FILE, file, *named)
+            loaded = load_text(model, rows, MODEL_FILE, file, numbers)
     except PolicyError as error:
         return Linted([_unloadable(error, folder)])
     lines = _lines(rows, numbers)
