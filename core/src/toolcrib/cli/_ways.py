@@ -117,7 +117,7 @@ def _print_group(group: Group) -> None:
     out = console()
     out.print(told)
     if group.detail:
-        about = "not on the log: " if group.way[1] == "unknown" else "approvers: "
+        about = "depends on: " if group.way[1] == "unknown" else "approvers: "
         out.print(Padding(Text(about + plain(group.detail)), (0, 0, 0, 9)))
     for sample in group.samples:
         why = "" if group.way[1] == "unknown" else f": {plain(sample.reason)}"
@@ -127,13 +127,15 @@ def _print_group(group: Group) -> None:
 
 def _notes(tally: Tally) -> Iterator[str]:
     if tally.unknown:
-        yield "Unknown depends on what the log does not keep: an HMAC, a digest, what was not looked up."
+        yield "Unknown depends on what the log does not keep: an HMAC, a digest, what was never checked or looked up."
     if tally.requotas:
         many = _calls(tally.requotas)
         yield f"{many} would be counted by other quotas (p3 rows); whether these have room is not tried."
     if tally.undecided:
-        ended = "1 record ends" if tally.undecided == 1 else f"{tally.undecided:,} records end"
-        yield f"{ended} before policy decided (unknown tool, bad arguments, …) and is left out."
+        one = tally.undecided == 1
+        ended = "1 record ends" if one else f"{tally.undecided:,} records end"
+        left = "is left out" if one else "are left out"
+        yield f"{ended} before policy decided (unknown tool, bad arguments, …) and {left}."
 
 
 def _calls(count: int) -> str:

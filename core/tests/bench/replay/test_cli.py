@@ -50,7 +50,7 @@ def test_what_goes_another_way_is_shown_with_counts_and_samples(run: Any, write:
     assert "allow → deny: 3 calls" in text
     assert "local.act (send)  by writer for bob" in text
     assert "denied by policy.csv:2" in " ".join(text.split())
-    assert "not on the log: args.code" in text
+    assert "depends on: args.code" in text
     assert "1 record ends before policy decided" in text
     assert max(map(len, text.splitlines())) <= 80
 
@@ -111,7 +111,7 @@ def test_differences_of_the_shadow_are_summarised(run: Any, write: Any) -> None:
     assert found.exit_code == 0, found.output
     assert f"Shadow revision {REVISION} differs on 1 of 3 calls, 1 unknown." in found.output
     assert "allow → deny: 1 call" in found.output
-    assert "not on the log: labels" in found.output
+    assert "depends on: labels" in found.output
 
 
 def test_the_last_revision_is_shown_unless_another_is_asked_for(run: Any, write: Any) -> None:
