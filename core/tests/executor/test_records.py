@@ -90,3 +90,17 @@ async def test_a_decision_that_a_failed_preview_left_open_is_marked(make: Any, l
     await crib.call("put", {"id": "1"}, crib.principal("a", "alice"))
     (refused,) = log("refusal")
     assert (refused["decision"], refused["open"]) == ("deny", True)
+
+
+async def test_an_answer_from_the_ledger_names_the_labels_that_it_brings(make: Any, log: Any) -> None:
+    @tool(effect="write", labels={"untrusted"})
+    async def act() -> str:
+        """Act."""
+        return "ok"
+
+    crib = make(ALLOW, act)
+    for session in ("one", "two"):
+        principal = crib.principal("a", "alice", session=session)
+        await crib.call("act", {}, principal, idempotency_key="k")
+    (recall,) = log("recall")
+    assert (recall["session"], recall["labels"]) == ("two", ["untrusted"])
