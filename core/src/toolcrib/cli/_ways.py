@@ -127,7 +127,8 @@ def _print_group(group: Group) -> None:
 
 def _notes(tally: Tally) -> Iterator[str]:
     if tally.unknown:
-        yield "Unknown depends on what the log does not keep: an HMAC, a digest, what was never checked or looked up."
+        gaps = "an HMAC, a digest, what was never checked or looked up"
+        yield f"Unknown depends on what the log does not keep: {gaps}."
     if tally.requotas:
         many = _calls(tally.requotas)
         yield f"{many} would be counted by other quotas (p3 rows); whether these have room is not tried."
