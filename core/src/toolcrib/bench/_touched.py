@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TypeAlias
 
 from toolcrib.bench.cells import approvers
 from toolcrib.bench.view import EVERYBODY, View
-from toolcrib.policy import Governed, Policy
+from toolcrib.decisions import Row
+from toolcrib.policy import Governed
 from toolcrib.policy._index import ANY
 
-__all__ = ["Touched", "changed_tenants"]
+__all__ = ["RowsByTenant", "Touched", "changed_tenants"]
 
 _Text: TypeAlias = tuple[str, tuple[str, ...]]
+RowsByTenant: TypeAlias = Mapping[str, Sequence[Row]]
 
 
-def changed_tenants(old: Policy, new: Policy) -> list[str]:
+def changed_tenants(old: RowsByTenant, new: RowsByTenant) -> list[str]:
     """The tenants whose rows differ: those that rows name, and `*` (first) if rows for all tenants do."""
-    texts = _texts(old), _texts(new)
-    changed = {_tenant(text) for text in texts[0] ^ texts[1]}
-    if ANY not in changed:
-        return sorted(changed)
-    named = {_tenant(text) for one in texts for text in one}
-    return [ANY, *sorted(named - {ANY})]
+    named = {*old, *new} - {ANY}
+    if _texts(old.get(ANY, ())) != _texts(new.get(ANY, ())):
+        return [ANY, *sorted(named)]
+    return sorted(one for one in named if _texts(old.get(one, ())) != _texts(new.get(one, ())))
 
 
-def _texts(policy: Policy) -> set[_Text]:
-    return {(row.kind, row.values) for row in policy.rows}
-
-
-def _tenant(text: _Text) -> str:
-    kind, values = text
-    return values[2] if kind == "g" else values[1]
+def _texts(rows: Iterable[Row]) -> set[_Text]:
+    return {(row.kind, row.values) for row in rows}
 
 
 class Touched:
@@ -40,13 +35,12 @@ class Touched:
 
     def __init__(self, old: View, new: View) -> None:
         self._views = old, new
-        here = (new.tenant, ANY)
-        texts = _texts(old.policy), _texts(new.policy)
-        changed = {text for text in texts[0] ^ texts[1] if _tenant(text) in here}
+        changed = _texts(old.rows) ^ _texts(new.rows)
         self._has_links = any(kind == "g" for kind, _ in changed)
         rows = {text for text in changed if text[0] != "g"} | (
             self._reviews_of_others() if self._has_links else set()
         )
+        self._selected: dict[tuple[_Text, ...], Sequence[Governed]] = {(): ()}
         self._rows: dict[str, list[_Text]] = {}
         for text in rows:
             self._rows.setdefault(text[1][0], []).append(text)
@@ -62,18 +56,22 @@ class Touched:
         return {
             (row.kind, row.values)
             for view in self._views
-            for row in view.policy.rows
+            for row in view.rows
             if row.kind == "p2" and not roles.isdisjoint(approvers(row))
         }
 
     def tools(self, subject: str, tools: Iterable[Governed]) -> Sequence[Governed]:
-        """The tools whose cell for this subject may differ."""
+        """The tools whose cell for this subject may differ; `tools` are the same every time."""
         old, new = self._views
         held = {*old.roles(subject)}, {*new.roles(subject)}
         if held[0] != held[1]:
             return tuple(tools)
-        rows = [row for one in (subject, *held[0], EVERYBODY) for row in self._rows.get(one, ())]
-        return [tool for tool in tools if any(_selects(row, tool) for row in rows)] if rows else ()
+        rows = tuple([row for one in (subject, *held[0], EVERYBODY) for row in self._rows.get(one, ())])
+        found = self._selected.get(rows)
+        if found is None:
+            found = [tool for tool in tools if any(_selects(row, tool) for row in rows)]
+            self._selected[rows] = found
+        return found
 
     def class_of(self, subject: str) -> Hashable:
         """Subjects of one class have the same cells in both policies."""
@@ -85,9 +83,7 @@ class Touched:
     @cached_property
     def _bearing(self) -> tuple[frozenset[str], ...]:
         """Subjects that rows other than g name, in each policy."""
-        return tuple(
-            frozenset(row.values[0] for row in view.policy.rows if row.kind != "g") for view in self._views
-        )
+        return tuple(frozenset(row.values[0] for row in view.rows if row.kind != "g") for view in self._views)
 
 
 def _selects(row: _Text, tool: Governed) -> bool:

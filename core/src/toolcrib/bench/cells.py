@@ -53,7 +53,7 @@ class Cell:
     def rows(self) -> tuple[Row, ...]:
         """All of them, in the order of the file."""
         allows = [row for side in self.allows for row in side]
-        return _in_order(dict.fromkeys((*allows, *self.denies, *self.reviews, *self.quotas)))
+        return _in_order((*allows, *self.denies, *self.reviews, *self.quotas))
 
     @property
     def meaning(self) -> Hashable:
@@ -115,25 +115,23 @@ NOTHING = Cell("deny")
 
 def cell_of(sides: Sequence[Iterable[Rule]]) -> Cell:
     """The cell of the rules that select each subject (`Index.gather`)."""
-    found: dict[int, list[tuple[Row, ...]]] = {ALLOW: [], DENY: [], REVIEW: [], QUOTA: []}
+    allows: list[tuple[Row, ...]] = []
+    others: dict[int, list[Row]] = {DENY: [], REVIEW: [], QUOTA: []}
     for side in sides:
-        rows: dict[int, dict[Row, None]] = {does: {} for does in found}
+        own: list[Row] = []
         for rule in side:
-            rows[rule.does][rule.row] = None
-        for does, kept in found.items():
-            kept.append(_in_order(rows[does]))
-    allows = tuple(found[ALLOW])
-    denies, reviews, quotas = (_union(found[does]) for does in (DENY, REVIEW, QUOTA))
-    return Cell(_state(allows, denies, reviews), allows, denies, reviews, quotas)
+            (own if rule.does == ALLOW else others[rule.does]).append(rule.row)
+        allows.append(_in_order(own))
+    denies, reviews, quotas = map(_in_order, others.values())
+    return Cell(_state(allows, denies, reviews), tuple(allows), denies, reviews, quotas)
 
 
-def _union(sides: Iterable[Iterable[Row]]) -> tuple[Row, ...]:
-    return _in_order(dict.fromkeys(row for side in sides for row in side))
-
-
-def _in_order(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """As they stand in the file."""
-    return tuple(sorted(rows, key=lambda row: row.line))
+def _in_order(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """As they stand in the file, each once."""
+    if len(rows) < 2:
+        return tuple(rows)
+    by_line = {row.line: row for row in rows}
+    return tuple([by_line[line] for line in sorted(by_line)])
 
 
 def _state(allows: Sequence[Sequence[Row]], denies: Sequence[Row], reviews: Sequence[Row]) -> State:

@@ -7,13 +7,14 @@ looked at. What a role's members meet because of the role is told once, as the r
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from toolcrib.bench._touched import Touched, changed_tenants
+from toolcrib.bench._touched import RowsByTenant, Touched, changed_tenants
 from toolcrib.bench.cells import Cell, State, approvers, condition
-from toolcrib.bench.view import EVERYBODY, View, kind_of
+from toolcrib.bench.view import EVERYBODY, View, kind_of, rows_by_tenant
+from toolcrib.decisions import Row
 from toolcrib.effects import EFFECTS, Effect
 from toolcrib.policy import Governed, Policy
 
@@ -106,17 +107,34 @@ def diff(old: Policy, new: Policy, tools: Iterable[Governed], tenant: str) -> li
 
     Raises `PolicyError` for a custom model.
     """
-    return sorted(_Comparison(View(old, tenant), View(new, tenant)).changes(tuple(tools)), key=_radius)
+    return _compare(View(old, tenant), View(new, tenant), tuple(tools))
+
+
+def _compare(old: View, new: View, tools: Sequence[Governed]) -> list[Change]:
+    return sorted(_Comparison(old, new).changes(tools), key=_radius)
 
 
 def diff_everywhere(
-    old: Policy, new: Policy, tools: Iterable[Governed], *, tenants: Sequence[str] | None = None
+    old: Policy,
+    new: Policy,
+    tools: Iterable[Governed],
+    *,
+    tenants: Sequence[str] | None = None,
+    progress: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> list[Change]:
-    """The same in every tenant that rows name, or in `tenants`; what happens in all is told once, as `*`."""
+    """The same in every tenant that rows name, or in `tenants`; what happens in all is told once, as `*`.
+
+    `progress` is handed the tenants and hands them on, one by one.
+    """
     tools = tuple(tools)
+    rows = rows_by_tenant(old), rows_by_tenant(new)
     found: dict[Hashable, Change] = {}
-    for tenant in changed_tenants(old, new) if tenants is None else tenants:
-        for change in diff(old, new, tools, tenant):
+    for tenant in progress(changed_tenants(*rows) if tenants is None else tenants):
+        views = [
+            View(policy, tenant, _rows_in(sorted_rows, tenant))
+            for policy, sorted_rows in zip((old, new), rows, strict=True)
+        ]
+        for change in _compare(views[0], views[1], tools):
             key = _identity(change, EVERYBODY)
             if key in found:
                 reached = dict.fromkeys((*found[key].principals, *change.principals))
@@ -124,6 +142,11 @@ def diff_everywhere(
             else:
                 found[_identity(change, tenant)] = change
     return sorted(found.values(), key=_radius)
+
+
+def _rows_in(rows: RowsByTenant, tenant: str) -> Sequence[Row]:
+    own = rows.get(tenant, ()) if tenant != EVERYBODY else ()
+    return (*own, *rows.get(EVERYBODY, ()))
 
 
 def _identity(change: Change, tenant: str) -> Hashable:

@@ -129,8 +129,7 @@ def _order(tool: Governed) -> tuple[str, str]:
 
 
 def _subjects(view: View, *, people: bool) -> Iterator[Subject]:
-    here = (view.tenant, EVERYBODY)
-    bearing = {row.values[0] for row in view.policy.rows if row.kind != "g" and row.values[1] in here}
+    bearing = {row.values[0] for row in view.rows if row.kind != "g"}
     if EVERYBODY in bearing:
         yield Subject(EVERYBODY, "everybody", view.members[EVERYBODY])
     for role in _roles(view, bearing):

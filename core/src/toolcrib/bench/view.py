@@ -13,7 +13,7 @@ from toolcrib.policy._fields import REQUESTER
 from toolcrib.policy._index import ANY, Rule
 from toolcrib.principal import NOBODY
 
-__all__ = ["EVERYBODY", "View", "kind_of"]
+__all__ = ["EVERYBODY", "View", "kind_of", "rows_by_tenant", "tenant_of"]
 
 EVERYBODY = ANY
 """The subject of which nothing is known: only rows for `*` select it."""
@@ -27,11 +27,14 @@ _Cells: TypeAlias = dict[tuple[str, str], Cell]
 class View:
     """What the rows of `policy` say in `tenant` (`*`: a tenant that no row names).
 
-    Raises `PolicyError` for a custom model.
+    `rows` are the policy's rows for this tenant and for all, if the caller has sorted them
+    (`rows_by_tenant`). Raises `PolicyError` for a custom model.
     """
 
-    def __init__(self, policy: Policy, tenant: str) -> None:
+    def __init__(self, policy: Policy, tenant: str, rows: Sequence[Row] | None = None) -> None:
         self.policy, self.tenant = policy, tenant
+        here = (tenant, ANY)
+        self.rows = [row for row in policy.rows if tenant_of(row) in here] if rows is None else rows
         self._index = policy.index
         self._memo: dict[tuple[str, ...], _Cells] = {}
 
@@ -79,7 +82,7 @@ class View:
     def subjects(self) -> tuple[str, ...]:
         """Everybody whom a row of this tenant names, sorted: roles, then agents, then users; without `*`."""
         found: set[str] = set()
-        for row in self._rows:
+        for row in self.rows:
             found.add(row.values[0])
             if row.kind == "g":
                 found.add(row.values[1])
@@ -87,11 +90,6 @@ class View:
                 found.update(one.strip() for one in row.values[-1].split("|"))
         order = {"role": 0, "agent": 1, "user": 2}
         return tuple(sorted(found - {ANY, REQUESTER}, key=lambda one: (order[kind_of(one)], one)))
-
-    @cached_property
-    def _rows(self) -> list[Row]:
-        here = (self.tenant, ANY)
-        return [row for row in self.policy.rows if row.values[2 if row.kind == "g" else 1] in here]
 
     def named(self, kind: str) -> tuple[str, ...]:
         """The subjects of one kind: role, agent or user."""
@@ -115,6 +113,19 @@ class View:
             found |= dict.fromkeys(held)
         users = sorted(one for one in found if one[:5] == "user:" and one != f"user:{NOBODY}")
         return (*([REQUESTER] if REQUESTER in found else []), *(one.removeprefix("user:") for one in users))
+
+
+def tenant_of(row: Row) -> str:
+    """The tenant of a row, or `*`."""
+    return row.values[2 if row.kind == "g" else 1]
+
+
+def rows_by_tenant(policy: Policy) -> dict[str, list[Row]]:
+    """The rows of each tenant, those for all tenants under `*`."""
+    found: dict[str, list[Row]] = {}
+    for row in policy.rows:
+        found.setdefault(tenant_of(row), []).append(row)
+    return found
 
 
 def kind_of(subject: str) -> str:

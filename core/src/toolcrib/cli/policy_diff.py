@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from toolcrib.cli._cells import Desk
-from toolcrib.cli._print import as_json, emit_json
+from toolcrib.cli._print import as_json, console, emit_json
 
 if TYPE_CHECKING:
     from toolcrib.policy import Governed, Policy
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["diff"]
 
 SAME, CHANGED, TROUBLE = 0, 1, 2
+MANY = 10
 _REVISION = re.compile("[0-9a-f]{4,12}")
 
 
@@ -64,7 +66,7 @@ def _show(
 
     old, new = policies
     tools = _tools(desk, policies, tools_file)
-    changes = diff_everywhere(old, new, tools, tenants=tenants or None)
+    changes = diff_everywhere(old, new, tools, tenants=tenants or None, progress=_progress)
     if as_json:
         emit_json(
             {"old": old.revision, "new": new.revision, "changes": [change.as_dict() for change in changes]}
@@ -72,6 +74,15 @@ def _show(
     else:
         print_changes(changes)
     return bool(changes)
+
+
+def _progress(tenants: Sequence[str]) -> Iterable[str]:
+    """A bar where many tenants take a while and somebody watches."""
+    if len(tenants) < MANY or not sys.stderr.isatty():
+        return tenants
+    from rich.progress import track
+
+    return track(tenants, "Comparing tenants", console=console(stderr=True), transient=True)
 
 
 def _policy(desk: Desk, name: str) -> Policy:
