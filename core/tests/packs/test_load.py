@@ -268,6 +268,28 @@ def test_a_broken_tool_leaves_the_whole_pack_out(shelf, tool: str, told: str) ->
     assert pack.tools == ()
 
 
+@pytest.mark.parametrize(
+    ("preview", "told"),
+    [
+        ("Preview('lok', what='what')", "names the preview 'pack_one.lok'"),
+        ("Preview('change', what='what')", "which is not a read tool"),
+        ("Preview('look', wat='what')", "uses 'wat', which is no parameter of 'pack_one.look'"),
+        ("Preview('look', what='wat')", "uses 'wat', which is no parameter of 'pack_one.change'"),
+        ("Preview('look', given={'wat': 1})", "uses 'wat', which is no parameter of 'pack_one.look'"),
+        ("Preview('look', what='what')", ""),
+    ],
+)
+def test_a_preview_that_could_not_be_asked_for_is_told_before_the_first_call(shelf, preview, told) -> None:
+    marked = f"@tool(effect='write', preview={preview})"
+    change = f"{marked}\n    def change(self, what: str) -> str:\n        'Change.'"
+    head = HEAD.replace("import Toolkit", "import Preview, Toolkit")
+    shelf.install(source=f"{head}\n    {change}\n{HOOK}")
+    shelf.config = replace(shelf.config, trust="installed")
+    pack = shelf.pack()
+    assert pack.status == ("quarantined" if told else "active"), pack.reason
+    assert told in pack.reason
+
+
 def test_a_refused_pack_leaves_no_module_behind(shelf) -> None:
     source = "from pack_one import part\nraise RuntimeError('half-way')"
     shelf.install(files={"pack_one/part.py": "X = 1"})

@@ -23,6 +23,7 @@ from toolcrib.hookspecs import PACK_API, PackConfig, Workflow
 from toolcrib.packs._discover import GROUP, Found
 
 if TYPE_CHECKING:
+    from toolcrib.registry import Registry
     from toolcrib.tools import Tool, Toolkit
 
 __all__ = ["HOOKS", "Contributions", "open_pack"]
@@ -162,8 +163,29 @@ def _tools(found: Found, toolkits: tuple[Toolkit, ...]) -> tuple[Tool, ...]:
         for toolkit in toolkits
         for tool in tools_of(toolkit, pack=found.name, pack_version=found.version)
     ]
-    Registry().add(tools)  # names and duplicates are judged once, by the one who knows the rules
+    registry = Registry()
+    registry.add(tools)  # names and duplicates are judged once, by the one who knows the rules
+    for tool in tools:
+        _check_preview(tool, registry)
     return tuple(tools)
+
+
+def _check_preview(tool: Tool, registry: Registry) -> None:
+    """A preview that cannot be asked for would only show when a call is denied for it."""
+    if tool.preview is None:
+        return
+    name, asked = f"{tool.pack}.{tool.preview.tool}", registry.find(f"{tool.pack}.{tool.preview.tool}")
+    rule = "a preview is a read tool of the same pack, and is given its own parameters from the call's"
+    if asked is None or asked.effect != "read":
+        reads = [each.name for each in registry if each.effect == "read"]
+        what = f"{tool.name!r} names the preview {name!r}, which is not a read tool of its pack"
+        raise PackError(what, rule=rule, remedy=did_you_mean(name, reads))
+    taken = {*tool.preview.given, *tool.preview.mapping}
+    for of, used in ((asked, taken), (tool, set(tool.preview.mapping.values()))):
+        known = of.schema.get("properties", {})
+        if surplus := sorted(used - known.keys()):
+            what = f"the preview of {tool.name!r} uses {surplus[0]!r}, which is no parameter of {of.name!r}"
+            raise PackError(what, rule=rule, remedy=did_you_mean(surplus[0], known))
 
 
 def _items(

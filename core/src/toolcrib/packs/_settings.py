@@ -40,7 +40,7 @@ def parse(cls: type[T], settings: object, place: str) -> T:
             f"{place} {_path(e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)
         )
         raise ConfigError(
-            problems, rule=f"the settings of {place} are {cls.__name__}", remedy=_keys(cls)
+            problems, rule=f"each key of {place} takes one kind of value", remedy=_keys(cls)
         ) from None
     return parsed
 
