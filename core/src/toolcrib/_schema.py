@@ -99,7 +99,8 @@ def _docstring(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
     parsed = docstring_parser.parse(inspect.getdoc(function) or "")
     parts = [parsed.short_description or "", parsed.long_description or ""]
     explained = {item.arg_name: " ".join((item.description or "").split()) for item in parsed.params}
-    return "\n\n".join(part for part in parts if part), explained
+    gap = "\n\n" if parsed.blank_after_short_description else "\n"  # a paragraph may have several lines
+    return gap.join(part for part in parts if part), explained
 
 
 def _typed(name: str, fields: dict[str, Any]) -> TypedArguments:

@@ -299,3 +299,20 @@ def test_different_values_have_different_digests(one: Any, two: Any) -> None:
     digests = [ANYTHING.arguments.freeze("t", to_json("t", {"value": value})).digest for value in (one, two)]
     same = to_json("t", {"value": one}) == to_json("t", {"value": two})
     assert (digests[0] == digests[1]) is same
+
+
+def test_a_first_paragraph_of_several_lines_stays_one_paragraph() -> None:
+    @tool(effect="read")
+    def look(what: str) -> str:
+        """Look at one thing and at what
+        belongs to it.
+
+        It changes nothing.
+
+        Args:
+            what: Which thing.
+        """
+        return what
+
+    (made,) = tools_of(look)
+    assert made.description == "Look at one thing and at what\nbelongs to it.\n\nIt changes nothing."
