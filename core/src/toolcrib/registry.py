@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Iterable, Iterator
 
-from toolcrib._nearest import nearest
+from toolcrib._nearest import did_you_mean, nearest
 from toolcrib.errors import PackError, UnknownTool
 from toolcrib.tools import Tool
 
@@ -64,7 +64,11 @@ class Registry:
         """The tool of this canonical name, wire name or alias; raises `UnknownTool`."""
         tool = self._by_name.get(name)
         if tool is None:
-            raise UnknownTool(f"there is no tool {name[:80]!r}", rule="a call names an installed tool")
+            raise UnknownTool(
+                f"there is no tool {name[:80]!r}",
+                rule="a call names an installed tool",
+                remedy=did_you_mean(name[:80], self._tools),
+            )
         return tool
 
     def nearest(self, name: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from toolcrib.cli._main import COMMANDS, cli
 from toolcrib.cli._print import emit_json, plain
 from toolcrib.config import Config
 from toolcrib.errors import ConfigError
+from toolcrib.os_user import system_user
 from toolcrib.testing.cribs import write_crib
 
 
@@ -39,6 +41,9 @@ def test_help_lists_every_command_without_importing_one() -> None:
 
 def test_an_unknown_command_is_wrong_usage(run: Any) -> None:
     assert run("nonsense").exit_code == 2
+    asked = run("tool")
+    assert asked.exit_code == 2
+    assert "Did you mean 'tools'?" in asked.output
 
 
 def test_our_errors_are_told_without_a_traceback(tmp_path: Path) -> None:
@@ -106,6 +111,40 @@ def test_tools_call_says_how_it_ended_by_its_exit_code(crib_with_pack: Path, run
     assert waits.exit_code == 3
     assert orjson.loads(waits.stdout)["approval"]
     assert run("tools", "call", "toys.add", "--agent", "keeper", "--arg", "nonsense").exit_code == 2
+
+
+def test_a_call_from_the_command_line_goes_on_once_it_was_approved(crib_with_pack: Path, run: Any) -> None:
+    asked = ["tools", "call", "toys.add", "--agent", "keeper", "--user", "ann", "--arg", "box=red"]
+    waits = run(*asked)
+    assert waits.exit_code == 3
+    approval = re.search(r"approvals show (\S+)", waits.output)
+    key = re.search(r"--key (\S+)", waits.output)
+    assert approval and key
+    crib_with_pack.write_text(f'{crib_with_pack.read_text()}\n[approvals.users]\n"{system_user()}" = "ann"\n')
+    assert run("approvals", "approve", approval[1]).exit_code == 0
+    done = run(*asked, "--key", key[1])
+    assert (done.exit_code, done.output.strip()) == (0, "added to red")
+
+
+def test_a_long_result_is_never_broken_into_lines(crib_with_pack: Path, run: Any) -> None:
+    box = "x" * 300
+    done = run("tools", "call", "toys.count", "--agent", "keeper", "--user", "ann", "--arg", f"box={box}")
+    assert orjson.loads(done.stdout) == {"box": box, "count": 3}
+
+
+def test_a_tool_that_is_not_there_has_the_nearest_as_its_remedy(crib_with_pack: Path, run: Any) -> None:
+    assert "toys.count" in run("tools", "show", "toys.cont").exception.remedy
+    asked = run("tools", "call", "toys.cont", "--agent", "keeper", "--user", "ann")
+    assert asked.output.rstrip().endswith("Did you mean 'toys.count'?")
+    assert "toys.count" in run("policy", "explain", "toys.cont", "--agent", "keeper").exception.remedy
+
+
+def test_no_tools_are_explained(crib_with_pack: Path, run: Any) -> None:
+    config = crib_with_pack.read_text()
+    crib_with_pack.write_text(config.replace('trust = "installed"', 'trust = "locked"'))
+    listed = run("tools", "list")
+    assert "toys" in listed.output
+    assert "toolcrib packs list" in listed.output
 
 
 def levels(run: Any) -> dict[str, set[str]]:

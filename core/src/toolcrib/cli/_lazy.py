@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 import click
 
+from toolcrib._nearest import nearest
+
 __all__ = ["Lazy", "LazyGroup"]
 
 Lazy: TypeAlias = Mapping[str, tuple[str, str]]
@@ -32,6 +34,18 @@ class LazyGroup(click.Group):
         module, _, attribute = self.lazy[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, with the nearest of all commands for one that is not there."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = nearest(args[0], self.list_commands(ctx))
+            if near and "Did you mean" not in error.format_message():
+                raise click.UsageError(f"{error.format_message()} Did you mean {near!r}?", ctx) from error
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, without importing them."""

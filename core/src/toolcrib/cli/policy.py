@@ -178,7 +178,7 @@ def _tool(desk: Desk, name: str, effect: str | None) -> tuple[Governed, bool]:
         raise PolicyError(
             f"no tool {name!r} is installed, so its effect is not known",
             rule="rows are chosen by the tool's effect",
-            remedy="Name it with --effect read|write|send|destructive",
+            remedy=f"Name it with --effect read|write|send|destructive. {error.remedy}",
         ) from error
     return tool, tool.preview is not None
 

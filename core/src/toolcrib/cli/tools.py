@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import secrets
 from typing import Any
 
 import click
@@ -34,13 +36,16 @@ def list_tools(desk: Desk, agent: str | None, user: str | None, as_json: bool) -
     if as_json:
         emit_json([_row(tool) for tool in found])
         return
+    if not found:
+        _say_why_none(desk, agent)
+        return
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("TOOL", "EFFECT", "WHAT IT DOES"):
         table.add_column(heading, overflow="fold", no_wrap=heading != "WHAT IT DOES")
     for tool in found:
-        table.add_row(tool.name, tool.effect, plain(tool.description.split("\n")[0]))
+        table.add_row(tool.name, tool.effect, plain(_first_sentence(tool.description)))
     console().print(table)
 
 
@@ -54,11 +59,11 @@ def show(desk: Desk, name: str, as_json: bool) -> None:
     if as_json:
         emit_json({**_row(tool), "schema": tool.schema, "fingerprint": tool.fingerprint})
         return
+    from rich.padding import Padding
+
     out = console()
-    out.print(
-        f"{tool.name}  ({tool.effect}{', idempotent' if tool.idempotent else ''}, pack {tool.pack})",
-        style="bold",
-    )
+    notes = [tool.effect, *(["idempotent"] if tool.idempotent else []), f"pack {tool.pack}"]
+    out.print(f"{tool.name}  ({', '.join(notes)}; a model calls it {tool.wire_name})", style="bold")
     out.print(plain(tool.description))
     for parameter, shape in tool.schema.get("properties", {}).items():
         marks = [
@@ -67,9 +72,10 @@ def show(desk: Desk, name: str, as_json: bool) -> None:
             if parameter in names
         ]
         needed = ["required"] if parameter in tool.schema.get("required", ()) else []
-        kind = str(shape.get("type") or shape.get("enum") or "any of several")
-        notes = ", ".join([kind, *needed, *marks])
-        out.print(f"  {parameter}  ({plain(notes)})  {plain(shape.get('description', ''))}")
+        notes = [_kind(shape), *needed, *marks]
+        out.print(f"  {parameter}  ({plain(', '.join(notes))})")
+        if shape.get("description"):
+            out.print(Padding(plain(shape["description"]), (0, 0, 0, 6), expand=False))
     if tool.labels:
         out.print(f"labels: {', '.join(sorted(tool.labels))}")
 
@@ -95,16 +101,47 @@ def call(
 ) -> None:
     """Call one tool, the governed way; exit code 3 when it waits for an approval."""
     crib = desk.crib()
-    result = asyncio.run(
-        crib.call(name, _arguments(given), crib.principal(agent, user), idempotency_key=idempotency_key)
-    )
+    key = idempotency_key or f"cli-{secrets.token_hex(6)}"  # without one, nothing could use the approval
+    result = asyncio.run(crib.call(name, _arguments(given), crib.principal(agent, user), idempotency_key=key))
     if as_json:
         emit_json(
-            {"status": result.status, "text": result.text, "value": result.value, "approval": result.approval}
+            {
+                "status": result.status,
+                "text": result.text,
+                "value": result.value,
+                "approval": result.approval,
+                "key": key,
+            }
         )
     else:
-        console().print(plain(result.text))
+        console().print(plain(result.text), soft_wrap=True)  # a result is to be copied: never broken
+        if result.approval and result.status == "pending":
+            click.echo(f"Answer it:      toolcrib approvals show {result.approval}", err=True)
+            click.echo(f"Then run it:    the same command with --key {key}", err=True)
     ctx.exit(EXIT_PENDING if result.status == "pending" else int(result.is_error))
+
+
+def _say_why_none(desk: Desk, agent: str | None) -> None:
+    away = [pack.name for pack in desk.crib().packs.quarantined]
+    what = f"No tool could be allowed for agent {plain(agent)}." if agent else "There is no tool."
+    why = f" Quarantined packs: {', '.join(away)}; `toolcrib packs list` says why." if away else ""
+    click.echo(what + why)
+
+
+def _first_sentence(description: str) -> str:
+    """The first sentence, on one line."""
+    paragraph = " ".join(description.split("\n\n")[0].split())
+    return re.split(r"(?<=[.!?])\s", paragraph, maxsplit=1)[0]
+
+
+def _kind(shape: dict[str, Any]) -> str:
+    """The type of a parameter, in words."""
+    if several := shape.get("anyOf"):
+        return " or ".join(map(_kind, several))
+    values = shape.get("enum") or ([shape["const"]] if "const" in shape else [])
+    if values:
+        return "one of " + ", ".join(map(str, values)) if len(values) > 1 else str(values[0])
+    return str(shape.get("type", "anything" if "$ref" not in shape else "object"))
 
 
 def _arguments(given: tuple[str, ...]) -> dict[str, Any]:

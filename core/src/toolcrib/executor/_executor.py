@@ -135,7 +135,7 @@ class ToolExecutor:
             raise UnknownTool(
                 f"there is no tool {str(call.tool)[:80]!r}",
                 rule="a call names a tool that was offered",
-                remedy=f"Did you mean {near!r}? " if near else "Choose one of the tools that were offered",
+                remedy=f"Did you mean {near!r}?" if near else "Choose one of the tools that were offered",
             )
         case.policy = self._policy()
         case.candidates = case.policy.candidates(call.principal, tool)
