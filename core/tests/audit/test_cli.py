@@ -263,3 +263,14 @@ def test_no_checkpoint_is_signed_over_a_changed_log(cli: Run, story: Path, tmp_p
     assert result.exit_code == 1 and "No checkpoint was signed" in result.output
     assert not (tmp_path / "shipped.json").exists() and not (tmp_path / "keys").exists()
     assert json.loads(cli("checkpoint", "--json").output)["ok"] is False
+
+
+@pytest.mark.usefixtures("story")
+@pytest.mark.parametrize(
+    ("option", "word", "meant"), [("--status", "deny", "denied"), ("--kind", "refused", "refusal")]
+)
+def test_query_refuses_a_word_that_no_record_can_have(cli: Run, option: str, word: str, meant: str):
+    """Else a typo would read as: nothing was denied."""
+    result = cli("query", option, word)
+    assert result.exit_code == 2
+    assert meant in result.output

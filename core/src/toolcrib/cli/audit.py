@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from toolcrib.calls import Status
 from toolcrib.cli._print import as_json, console, emit_json, plain
 from toolcrib.os_user import system_user
 
@@ -29,6 +30,8 @@ __all__ = ["audit"]
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%fZ"])
+_STATUS = click.Choice(get_args(Status))
+_KIND = click.Choice(["refusal", "intent", "recall", "outcome", "approval", "admin", "log"])
 _GOOD = {"allow", "done", "approved", "approve"}
 _WAITING = {"review", "pending", "requested", "running?"}
 _FOLDING = {"who": (9, 24), "tool": (18, 32), "what": (18, 32), "approver": (8, 18)}
@@ -76,13 +79,15 @@ def show(ctx: click.Context, count: int, run: str | None, everything: bool, as_j
 @click.option("--tool", help="A tool, or PACK.* for all tools of a pack.")
 @click.option("--user", help="A user's id.")
 @click.option("--agent", help="An agent's name.")
-@click.option("--status", help="An outcome: done, denied, failed, ...")
-@click.option("--kind", help="refusal, intent, outcome, approval, admin or log.")
+@click.option("--status", type=_STATUS, metavar="STATUS", help=f"An outcome: {', '.join(_STATUS.choices)}.")
+@click.option("--kind", type=_KIND, metavar="KIND", help=f"A kind of record: {', '.join(_KIND.choices)}.")
 @click.option("--run", help="A run's id.")
 @click.option("--call", help="A call's id.")
 @click.option("--approval", help="An approval's id.")
-@click.option("--since", type=_MOMENT, help="From this moment on (UTC).")
-@click.option("--until", type=_MOMENT, help="Before this moment (UTC).")
+@click.option(
+    "--since", type=_MOMENT, metavar="TIME", help="From 2026-11-22 or 2026-11-22T09:30:00 on (UTC)."
+)
+@click.option("--until", type=_MOMENT, metavar="TIME", help="Before this moment (UTC).")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many, the newest ones.")
 @click.option("--full", is_flag=True, help="Every field of every record.")
 @as_json
