@@ -125,7 +125,7 @@ def test_a_model_that_does_not_answer_fails_the_run_which_can_be_gone_on_with(de
     config.write_text(before)
     again = desk.demo("--api", api, "--company", "Pellworm Ropeworks")
     assert again.returncode == 0, again.stdout + again.stderr
-    assert "This run is gone on with where it was stopped" in again.stdout
+    assert "Going on with this run where it was stopped" in again.stdout
 
 
 def test_a_company_that_the_crm_does_not_know_gets_no_mail(desk):

@@ -24,7 +24,7 @@ def test_killed_at_the_pending_approval(killed, api):
     approval = desk.pending()
     resumed = desk.demo()
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    assert f"This run is gone on with: it waits for approval {approval}." in resumed.stdout
+    assert f"Going on with this run: it waits for approval {approval}." in resumed.stdout
     check_one_mail(desk, SAMPLE)
     assert len(desk.records(kind="approval", action="requested")) == 1
     assert len(desk.records(kind="intent", tool="research.search_company")) == 1
@@ -45,7 +45,7 @@ def test_killed_anywhere(killed_at, where, api):
     desk = killed_at(where, "--api", api)
     resumed = desk.demo()
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    assert "This run is gone on with" in resumed.stdout
+    assert "Going on with this run" in resumed.stdout
     check_one_mail(desk, SAMPLE)
     assert len(desk.records(kind="approval", action="requested")) == 1
 

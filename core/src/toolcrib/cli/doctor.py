@@ -195,5 +195,5 @@ def _state(desk: Desk) -> Iterator[Finding]:
     yield Finding(
         "state",
         "ok",
-        f"database opens; {len(running)} calls running, {len(waiting)} waiting, {len(unknown)} unknown",
+        f"database opens; {len(running)} calls running, {len(waiting)} waiting, {len(unknown)} ambiguous",
     )

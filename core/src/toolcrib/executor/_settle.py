@@ -129,8 +129,9 @@ class Settler:
         assert ended.error is not None
         error = describe(ended.error, self._redactor.clean)
         if ended.status == "ambiguous":
+            stop = "" if error.endswith((".", "?", "!")) else "."
             text = (
-                f"OUTCOME UNKNOWN: {error} It may or may not have happened. Do not try again: "
+                f"OUTCOME UNKNOWN: {error}{stop} It may or may not have happened. Do not try again: "
                 "a human must settle it (toolcrib ledger settle)."
             )
         else:

@@ -39,10 +39,10 @@ class Session:
         )
         if resumed and run.waiting:
             self.story.line(
-                f"This run is gone on with: it waits for approval {', '.join(run.waiting)}.", "bold"
+                f"Going on with this run: it waits for approval {', '.join(run.waiting)}.", "bold"
             )
         elif resumed:
-            self.story.line("This run is gone on with where it was stopped.", "bold")
+            self.story.line("Going on with this run where it was stopped.", "bold")
         self.story.line("")
 
     def close(self, code: int) -> int:

@@ -41,7 +41,7 @@ WORDS = {
     "rejected": ("rejected", "bold red"),
     "expired": ("expired", "bold red"),
     "failed": ("failed", "bold red"),
-    "ambiguous": ("unclear", "bold red"),
+    "ambiguous": ("ambiguous", "bold red"),
     "cancelled": ("cancelled", "yellow"),
     "unavailable": ("refused", "bold red"),
 }
