@@ -11,7 +11,11 @@ from toolcrib.bench.view import EVERYBODY, View, kind_of
 from toolcrib.bench.who_can import Pair, who_can_in
 from toolcrib.policy import Governed, Policy
 
-__all__ = ["Matrix", "Subject", "matrix"]
+__all__ = ["MOST_PEOPLE", "Matrix", "Subject", "matrix"]
+
+
+MOST_PEOPLE = 40
+"""Users and agents with rows of their own that have columns without being asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,8 @@ class Matrix:
     """`cells` has one cell for each subject's name and tool's name; `tools` are sorted by pack and name.
 
     `unreviewed` are the tools that leave the organisation or cannot be undone, with the pairs of users and
-    agents who can call them without anybody's approval, at least in some cases.
+    agents who can call them without anybody's approval, at least in some cases. `left_out` counts users and
+    agents with rows of their own that have no column, because they are too many.
     """
 
     tenant: str
@@ -40,6 +45,7 @@ class Matrix:
     tools: tuple[Governed, ...]
     cells: Mapping[tuple[str, str], Cell]
     unreviewed: tuple[tuple[Governed, tuple[Pair, ...]], ...] = ()
+    left_out: int = 0
 
     def cell(self, subject: str, tool: str) -> Cell:
         """The cell of a subject and a tool; raises `KeyError`."""
@@ -76,6 +82,7 @@ class Matrix:
             ],
             "tools": [{"name": tool.name, "effect": tool.effect} for tool in self.tools],
             "counts": self.counts(),
+            "left_out": self.left_out,
             "unreviewed": [
                 {"tool": tool.name, "users": list(pair.users), "agents": list(pair.agents)}
                 for tool, pairs in self.unreviewed
@@ -92,11 +99,12 @@ class Matrix:
 def matrix(policy: Policy, tools: Iterable[Governed], tenant: str, *, people: bool = False) -> Matrix:
     """What each role may do with each tool in `tenant`, whoever else takes part in the call.
 
-    Columns are everybody, the roles, and the users and agents that have rows of their own; with `people`
-    all users and agents. Raises `PolicyError` for a custom model.
+    Columns are everybody, the roles, and the users and agents that have rows of their own, if these are at
+    most `MOST_PEOPLE`; with `people` all users and agents, however many. Raises `PolicyError` for a custom
+    model.
     """
     view = View(policy, tenant)
-    subjects = tuple(_subjects(view, people=people))
+    subjects, left_out = _subjects(view, people=people)
     # Two tools of one name cannot be installed; of a list the last counts.
     ordered = tuple(sorted({tool.name: tool for tool in tools}.values(), key=_order))
     found = {subject: view.what_can(ordered, subject.name) for subject in subjects}
@@ -107,7 +115,7 @@ def matrix(policy: Policy, tools: Iterable[Governed], tenant: str, *, people: bo
         for tool, cell in zip(ordered, row, strict=True)
     }
     unreviewed = tuple(_unreviewed(view, ordered))
-    return Matrix(tenant, policy.revision, tuple(shown), ordered, cells, unreviewed)
+    return Matrix(tenant, policy.revision, tuple(shown), ordered, cells, unreviewed, left_out)
 
 
 def _unreviewed(view: View, tools: Iterable[Governed]) -> Iterator[tuple[Governed, tuple[Pair, ...]]]:
@@ -128,15 +136,14 @@ def _order(tool: Governed) -> tuple[str, str]:
     return tool.name.partition(".")[0], tool.name
 
 
-def _subjects(view: View, *, people: bool) -> Iterator[Subject]:
+def _subjects(view: View, *, people: bool) -> tuple[list[Subject], int]:
     bearing = {row.values[0] for row in view.rows if row.kind != "g"}
-    if EVERYBODY in bearing:
-        yield Subject(EVERYBODY, "everybody", view.members[EVERYBODY])
-    for role in _roles(view, bearing):
-        yield Subject(role, "role", view.members.get(role, ()))
-    for one in (*view.named("agent"), *view.named("user")):
-        if people or one in bearing:
-            yield Subject(one, kind_of(one))
+    found = [Subject(EVERYBODY, "everybody", view.members[EVERYBODY])] if EVERYBODY in bearing else []
+    found += [Subject(role, "role", view.members.get(role, ())) for role in _roles(view, bearing)]
+    named = [one for one in (*view.named("agent"), *view.named("user")) if people or one in bearing]
+    if len(named) > MOST_PEOPLE and not people:
+        return found, len(named)
+    return [*found, *(Subject(one, kind_of(one)) for one in named)], 0
 
 
 def _roles(view: View, bearing: set[str]) -> Sequence[str]:

@@ -64,6 +64,8 @@ def _header(matrix: Matrix) -> Iterator[str]:
     yield _key("none", "nothing", "·", "no row allows it: denied", counts["deny"] - matrix.forbidden)
     yield "</ul><p class=note>A call has a user and an agent. <strong>Both</strong> must be allowed, and the"
     yield "stricter of the two counts; each column is one side of it.</p>"
+    if matrix.left_out:
+        yield f"<p class=note>{matrix.left_out} users and agents with rows of their own are left out.</p>"
     yield from _unreviewed(matrix)
     yield "</header>"
 

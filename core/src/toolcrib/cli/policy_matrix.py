@@ -81,6 +81,8 @@ def _print(found: Matrix) -> None:
     bare = sum(cell.state == "deny" for cell in found.cells.values()) - found.forbidden
     marks = "  ".join(f"{MARKS[state]} {state} ({count})" for state, count in counts.items())
     out.print(f"{marks}  {NO_ROW} nothing allows it ({bare})")
+    if found.left_out:
+        out.print(f"{found.left_out} users and agents with rows of their own: --people.", style="yellow")
     out.print("◇ depends on conditions: ask what-can ROLE.", style="dim")
     out.print("A call needs a user and an agent that may.", style="dim")
 

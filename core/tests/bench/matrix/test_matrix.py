@@ -56,6 +56,14 @@ def test_rows_for_everybody_have_a_column_where_they_decide() -> None:
     assert made(ROWS + "p, *, acme, crm.get, *, True, allow\n").subjects[0].kind == "everybody"
 
 
+def test_too_many_people_are_counted_unless_asked_for() -> None:
+    rows = ROWS + "".join(f"p, user:u{number}, acme, crm.get, *, True, allow\n" for number in range(50))
+    found = made(rows)
+    assert (len(found.subjects), found.left_out) == (2, 51)
+    assert "51 users and agents" in html(found)
+    assert (len(made(rows, people=True).subjects), made(rows, people=True).left_out) == (55, 0)
+
+
 def test_cells() -> None:
     found = made()
     assert [tool.name for tool in found.tools] == ["crm.drop", "crm.get", "crm.set", "mail.send"]
