@@ -78,24 +78,28 @@ def _key(kind: str, word: str, sign: str, means: str, count: int) -> str:
 
 
 def _unreviewed(matrix: Matrix) -> Iterator[str]:
-    found = [(tool, pair) for tool, pairs in matrix.unreviewed for pair in pairs]
+    """A line for each tool; the single pairs are `who-can`'s to tell."""
+    found = matrix.unreviewed
     if not found:
         yield "<p class=calm>✓ Nothing that leaves the organisation or cannot be undone runs before a human"
         yield "has agreed.</p>"
         return
     yield "<section class=alarm><h2>Not always seen by a human first</h2><ul>"
-    for tool, pair in found[:SHOWN_NAMES]:
-        who = f"{_listed(pair.users)} by {_listed(pair.agents)}"
+    for tool, pairs in found[:SHOWN_NAMES]:
+        users = dict.fromkeys(one for pair in pairs for one in pair.users)
+        agents = dict.fromkeys(one for pair in pairs for one in pair.agents)
+        who = f"{_listed(tuple(users), 4)} by {_listed(tuple(agents), 4)}"
+        words = f": {pairs[0].cell.words}" if len(pairs) == 1 else ""
         yield f'<li><a href="#{_anchor(tool)}">{escape(tool.name)}</a> {_effect(tool)}'
-        yield f"<strong>{escape(who)}</strong>: {escape(pair.cell.words)}</li>"
+        yield f"<strong>{escape(who)}</strong>{escape(words)}</li>"
     if len(found) > SHOWN_NAMES:
-        yield f"<li>and {len(found) - SHOWN_NAMES} more</li>"
+        yield f"<li>and {len(found) - SHOWN_NAMES} more tools</li>"
     yield "</ul></section>"
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - SHOWN_NAMES
-    return ", ".join(names[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+def _listed(names: Sequence[str], most: int = SHOWN_NAMES) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def _switches() -> Iterator[str]:
