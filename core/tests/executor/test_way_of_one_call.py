@@ -89,7 +89,8 @@ async def test_a_tool_that_does_not_exist_is_audited_and_the_nearest_is_named(ma
     result = await crib.call("local.prise", {}, crib.principal("analyst"))
     assert result.status == "unknown"
     assert "'local.price'" in result.text
-    assert [record["status"] for record in log()] == ["unknown"]
+    assert "Did you mean 'price'?" in (await crib.call("prise", {}, crib.principal("analyst"))).text
+    assert [record["status"] for record in log()] == ["unknown", "unknown"]
 
 
 async def test_whoever_is_not_offered_a_tool_learns_nothing_of_its_schema(make: Any, log: Any) -> None:

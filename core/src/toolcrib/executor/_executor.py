@@ -141,10 +141,12 @@ class ToolExecutor:
         case.candidates = case.policy.candidates(call.principal, tool)
 
     def _nearest_offered(self, call: ToolCall) -> str | None:
-        """Only a tool that was offered: whoever guesses at names learns nothing of the others."""
-        policy = self._policy()
-        offered = [tool.name for tool in self._registry if policy.candidates(call.principal, tool).offered]
-        return nearest(str(call.tool)[:80], offered)
+        """Only a tool that was offered: whoever guesses at names learns nothing of the others. A model that
+        asks by wire names, which have no dot, is answered in them.
+        """
+        policy, asked = self._policy(), str(call.tool)[:80]
+        offered = [tool for tool in self._registry if policy.candidates(call.principal, tool).offered]
+        return nearest(asked, [tool.name if "." in asked else tool.wire_name for tool in offered])
 
     def _validate(self, case: Case) -> None:
         tool, candidates = case.tool, case.candidates
