@@ -19,7 +19,7 @@ from typing import Any
 
 from toolcrib.policy._loading import without_collector
 
-__all__ = ["gently", "retire"]
+__all__ = ["gently", "is_gentle", "retire"]
 
 TURN = 0.0002
 """Seconds for which the loading thread keeps the interpreter lock while another wants it."""
@@ -63,13 +63,18 @@ def _short_turns() -> Iterator[None]:
                 sys.setswitchinterval(_before)
 
 
+def is_gentle() -> bool:
+    """Whether somebody works gently now."""
+    return _turns > 0
+
+
 def retire(holder: list[Any]) -> None:
     """Free the one object in `holder` and what only it holds, a few objects at a time.
 
     Every part is held once more, from the top down, and let go in that order: so each that goes takes nothing
     along, since its parts are still held.
     """
-    with _short_turns():
+    with without_collector(), _short_turns():
         parts = _parts(holder)
         holder.clear()
         while parts:

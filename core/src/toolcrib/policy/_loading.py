@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import warnings as python_warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,14 +25,28 @@ __all__ = ["Loaded", "load_text", "without_collector"]
 
 @contextmanager
 def without_collector() -> Iterator[None]:
-    """A policy is many small objects and no garbage: looking for some takes half of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
+    """A policy is many small objects and no garbage: looking for some takes half of the time.
+
+    Several threads may be within; the collector goes on when the last is done.
+    """
+    global _within, _was_enabled
+    with _counting:
+        if not _within:
+            _was_enabled = gc.isenabled()
+            gc.disable()
+        _within += 1
     try:
         yield
     finally:
-        if was_enabled:
-            gc.enable()
+        with _counting:
+            _within -= 1
+            if not _within and _was_enabled:
+                gc.enable()
+
+
+_counting = threading.Lock()
+_within = 0
+_was_enabled = True
 
 
 @dataclass(slots=True)

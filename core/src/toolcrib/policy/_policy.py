@@ -14,6 +14,7 @@ from toolcrib.policy._engine import IndexEngine, PlainEngine
 from toolcrib.policy._facts import Facts, Governed
 from toolcrib.policy._fields import REQUESTER
 from toolcrib.policy._files import read_text
+from toolcrib.policy._gentle import is_gentle, retire
 from toolcrib.policy._index import Index
 from toolcrib.policy._loading import Loaded, load_text, without_collector
 from toolcrib.policy._problems import Problem, raise_first
@@ -61,7 +62,11 @@ class Policy:
         with without_collector():
             loaded = load_text(model, rows, MODEL_FILE, file, numbers)
             raise_first(loaded.problems)
-            return cls(loaded, revision_of(model, rows))
+            policy = cls(loaded, revision_of(model, rows))
+            if is_gentle():
+                enforcer, loaded.enforcer = [loaded.enforcer], None
+                retire(enforcer)  # it has done its work, unless the model is not ours
+            return policy
 
     @staticmethod
     def problems(folder: Path) -> Sequence[Problem]:

@@ -1,0 +1,225 @@
+"""How long a decision takes while a 100,000-rule policy is loaded, judged and swapped in, beside idle, in
+one run.
+
+- `call`: look for a change, find the rows, decide; once a millisecond, as calls come in. What a caller
+waits for
+- `late`: how much later than due such a decision was done, which also counts the wait for the interpreter
+- `full_rate`: the same decisions one after another without a pause, the worst company that a load can have
+
+`neighbour` is the same while another process loads the policy over and over: what the machine alone makes
+of it.
+
+`over_1_ms` is the share of decisions that took longer than a millisecond; `longest` are single worst cases,
+in which the machine's other work shows too. Times in microseconds.
+
+    python benchmarks/reload.py [--json] [--rules 100000] [--reloads 3] [--no-gate]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from decision import calls, rules
+
+from toolcrib.bench.gate import objections
+from toolcrib.policy import MODEL, Facts, PolicySource, Texts
+from toolcrib.policy._policy import Policy
+
+PACE = 0.001
+IDLE_SECONDS = 3.0
+
+
+def percentile(values: list[float], part: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * part))]
+
+
+def summary(took: list[float]) -> dict[str, float]:
+    return {
+        "decisions": len(took),
+        "p50": round(percentile(took, 0.5), 1),
+        "p99": round(percentile(took, 0.99), 1),
+        "p999": round(percentile(took, 0.999), 1),
+        "longest": round(max(took), 1),
+        "over_1_ms": round(sum(one > 1000 for one in took) / len(took), 6),
+    }
+
+
+class Desk:
+    """Decides the calls of the benchmark, one after another."""
+
+    def __init__(self, source: PolicySource, asked: list[Any]) -> None:
+        self.source, self.asked, self.at, self.facts = source, asked, 0, Facts({})
+
+    def decide(self) -> None:
+        call = self.asked[self.at % len(self.asked)]
+        self.at += 1
+        policy = self.source.current()
+        policy.decide(policy.candidates(*call), self.facts)
+
+    def paced(self, goes_on: Callable[[], bool]) -> tuple[list[float], list[float]]:
+        took, late = [], []
+        due = time.perf_counter() + PACE
+        while goes_on():
+            pause = due - time.perf_counter()
+            if pause > 0:
+                time.sleep(pause)
+            start = time.perf_counter()
+            self.decide()
+            end = time.perf_counter()
+            took.append((end - start) * 1e6)
+            late.append((end - due) * 1e6)
+            due = max(due + PACE, end)
+        return took, late
+
+    def at_full_rate(self, goes_on: Callable[[], bool]) -> list[float]:
+        took = []
+        while goes_on():
+            start = time.perf_counter()
+            self.decide()
+            took.append((time.perf_counter() - start) * 1e6)
+        return took
+
+
+def write(folder: Path, text: str, desk: Desk | None = None) -> None:
+    """A file that has been whole for a minute; the last decision before it is there was made just now."""
+    fresh = folder / "policy.new"
+    fresh.write_text(text)
+    os.utime(fresh, (time.time() - 60, time.time() - 60))
+    if desk is not None:
+        desk.decide()
+    fresh.replace(folder / "policy.csv")
+
+
+@contextmanager
+def neighbour(folder: Path) -> Iterator[None]:
+    """Another process that loads the same policy over and over: what company costs without sharing
+    anything.
+    """
+    script = (
+        "from pathlib import Path\nfrom toolcrib.policy import Policy\nprint(1, flush=True)\n"
+        f"while True: Policy.load(Path({str(folder)!r}))"
+    )
+    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    try:
+        yield
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def for_seconds(seconds: float) -> Callable[[], bool]:
+    end = time.perf_counter() + seconds
+    return lambda: time.perf_counter() < end
+
+
+def until_reloaded(source: PolicySource) -> Callable[[], bool]:
+    """Until another policy is in force, and half a second longer: what comes after the swap counts too."""
+    before, end = source.current(), [0.0]
+
+    def goes_on() -> bool:
+        if not end[0] and source._policy is not before:
+            end[0] = time.perf_counter() + 0.5
+        return not end[0] or time.perf_counter() < end[0]
+
+    return goes_on
+
+
+def measure(count: int, reloads: int, *, gated: bool) -> dict[str, Any]:
+    chance = random.Random(count)
+    rows = rules(count, chance)
+    asked = calls(2000, rows, chance)
+
+    def gate(texts: Texts, policy: Policy) -> list[str]:
+        return objections(texts, policy, []) if gated else []
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "model.conf").write_text(MODEL)
+        os.utime(folder / "model.conf", (1_700_000_000, 1_700_000_000))
+        write(folder, rows)
+        source = PolicySource(folder, gate=gate)
+        desk = Desk(source, asked)
+        desk.at_full_rate(for_seconds(1))
+        idle_call, idle_late = desk.paced(for_seconds(IDLE_SECONDS))
+        idle_full = desk.at_full_rate(for_seconds(1))
+        with neighbour(folder):
+            beside_call, beside_late = desk.paced(for_seconds(IDLE_SECONDS))
+            beside_full = desk.at_full_rate(for_seconds(1))
+        call: list[float] = []
+        late: list[float] = []
+        full: list[float] = []
+        seconds = []
+        for number in range(reloads):
+            write(folder, f"{rows}p, user:extra{number}, *, *, *, True, deny\n", desk)
+            start = time.perf_counter()
+            took, waited = desk.paced(until_reloaded(source))
+            seconds.append(time.perf_counter() - start - 0.5)
+            call, late = call + took, late + waited
+            write(folder, f"{rows}p, user:other{number}, *, *, *, True, deny\n", desk)
+            full += desk.at_full_rate(until_reloaded(source))
+    result = {
+        "benchmark": "reload",
+        "unit": "microseconds",
+        "rules": count,
+        "gate": gated,
+        "reload_seconds": round(sum(seconds) / len(seconds), 2),
+        "idle": {"call": summary(idle_call), "late": summary(idle_late), "full_rate": summary(idle_full)},
+        "neighbour": {
+            "call": summary(beside_call),
+            "late": summary(beside_late),
+            "full_rate": summary(beside_full),
+        },
+        "reloading": {"call": summary(call), "late": summary(late), "full_rate": summary(full)},
+    }
+    for name in ("call", "late", "full_rate"):
+        idle, loading = result["idle"][name]["p99"], result["reloading"][name]["p99"]
+        result[f"delay_p99_{name}"], result[f"ratio_p99_{name}"] = (
+            round(loading - idle, 1),
+            round(loading / idle, 2),
+        )
+    return result
+
+
+def report(found: dict[str, Any]) -> None:
+    print(f"{found['rules']} rules, one reload beside the calls {found['reload_seconds']} s; microseconds")
+    print(f"{'':>10} {'':>10} {'p50':>9} {'p99':>9} {'p99.9':>9} {'longest':>9} {'> 1 ms':>9}")
+    for name in ("call", "late", "full_rate"):
+        for state in ("idle", "neighbour", "reloading"):
+            one = found[state][name]
+            cells = " ".join(f"{one[key]:>9}" for key in ("p50", "p99", "p999", "longest"))
+            print(f"{name:>10} {state:>10} {cells} {one['over_1_ms']:>9.4%}")
+    print(f"a reload adds to p99: {found['delay_p99_call']} us (call), {found['delay_p99_late']} us (late)")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rules", type=int, default=100_000)
+    parser.add_argument("--reloads", type=int, default=3)
+    parser.add_argument("--no-gate", action="store_true", help="load and swap only")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    found = measure(options.rules, options.reloads, gated=not options.no_gate)
+    if options.json:
+        json.dump(found, sys.stdout)
+        print()
+    else:
+        report(found)
+
+
+if __name__ == "__main__":
+    main()
