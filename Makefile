@@ -25,8 +25,8 @@ $(STAMP): constraints.txt $(addsuffix /pyproject.toml,$(ROOMS))
 demo: setup    ## see agents work under control
 	@$(BIN)/toolcrib demo $(ARGS)
 
-test: setup    ## all tests
-	$(BIN)/python -m pytest $(ARGS)
+test: setup    ## all tests, on all processors (ARGS="-n 0": on one)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: style types walls test    ## what CI checks: style, types, walls between rooms, tests
 

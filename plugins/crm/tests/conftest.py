@@ -2,6 +2,7 @@
 backend sends.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -163,7 +164,10 @@ def _install() -> str | None:
 
 @pytest.fixture(scope="session")
 def _soql_parser():
-    problem = _install()
+    INSTALLED.parent.mkdir(exist_ok=True)
+    with (INSTALLED.parent / "soql.lock").open("w") as lock:  # test processes side by side install it once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        problem = _install()
     if problem:
         yield None, problem
         return
