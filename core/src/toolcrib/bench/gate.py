@@ -7,24 +7,17 @@ times, cannot keep a brake from working.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 from toolcrib.bench.edit import without_frozen
-from toolcrib.bench.lint import Finding, lint
+from toolcrib.bench.lint import lint_text
 from toolcrib.bench.tables import Report, run
 from toolcrib.policy import Governed, Policy, Texts
 
-__all__ = ["gate", "objections"]
+__all__ = ["objections"]
 
 TESTS = "tests"
-
-
-def gate(tools: Callable[[], Iterable[Governed]]) -> Callable[[Texts, Policy], list[str]]:
-    """A gate for `PolicySource`; `tools` gives the installed tools of that moment."""
-    return lambda texts, policy: objections(texts, policy, list(tools()))
 
 
 def objections(texts: Texts, policy: Policy, tools: Sequence[Governed]) -> list[str]:
@@ -33,20 +26,9 @@ def objections(texts: Texts, policy: Policy, tools: Sequence[Governed]) -> list[
 
 
 def _lint(texts: Texts, tools: Sequence[Governed]) -> list[str]:
-    """Lint reads a folder; it gets one with the very texts that were loaded, whatever was written since."""
-    with tempfile.TemporaryDirectory(prefix="toolcrib-gate-") as name:
-        folder = Path(name)
-        replace(texts, numbers=None).write_to(folder)
-        found = [one for one in lint(folder, tools) if one.severity == "error"]
-    return [f"{_place(one, texts)}: {one.what}. {one.remedy}" for one in found]
-
-
-def _place(finding: Finding, texts: Texts) -> str:
-    name = Path(finding.file).name
-    if name != "policy.csv" or not finding.line:
-        return ":".join([name, *(str(number) for number in (finding.line, finding.column) if number)])
-    line = texts.numbers[finding.line - 1] if texts.numbers else finding.line
-    return f"{texts.file}:{line}"
+    """Of the very texts that were loaded, whatever was written since."""
+    found = lint_text(texts.model, texts.rows, tools, file=texts.file, numbers=texts.numbers)
+    return [f"{one.place}: {one.what}. {one.remedy}" for one in found if one.severity == "error"]
 
 
 def _tests(texts: Texts, policy: Policy, tools: Sequence[Governed]) -> list[str]:

@@ -48,6 +48,9 @@ ROWS = """\
 # p2, *,         {tenant}, local.place_order,     write, r.ctx.args.shares > 10, requester|trading-lead
 # p3, *,         {tenant}, local.place_order,     20/day per user
 # g,  user:dana, trading-lead, {tenant}
+#
+# Who may change this policy by command (freeze, rollout, rollback): whoever has rows for policy.NAME.
+# p,  user:dana, {tenant}, policy.*, destructive, True, allow
 """
 
 

@@ -301,3 +301,9 @@ def test_a_policy_that_changed_while_the_question_stood_is_not_overwritten(bench
             desk.do(proposal, decision)
     assert "agent:b" in bench.rows
     assert FROZEN not in bench.rows
+
+
+def test_lint_knows_the_objects_of_acts(bench: Any) -> None:
+    assert bench.run("policy", "lint").output.startswith("2 rows, no problems")
+    bench.rows += "p, user:dana, acme, policy.freez, destructive, True, allow\n"
+    assert "no installed tool is policy.freez" in bench.run("policy", "lint").output
