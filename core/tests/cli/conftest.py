@@ -29,7 +29,7 @@ def crib_with_pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     site = tmp_path / "site"
     info = site / "toys-1.0.dist-info"
     info.mkdir(parents=True)
-    (site / "toys_pack.py").write_text(
+    (site / "toy_box_pack.py").write_text(
         '''
 from toolcrib import Toolkit, tool
 from toolcrib.hookspecs import hookimpl
@@ -57,9 +57,9 @@ def toolcrib_toolkits(config):
 '''
     )
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[toolcrib.packs]\ntoys = toys_pack\n")
+    (info / "entry_points.txt").write_text("[toolcrib.packs]\ntoys = toy_box_pack\n")
     (info / "RECORD").write_text(
-        "toys_pack.py,,\ntoys-1.0.dist-info/METADATA,,\ntoys-1.0.dist-info/RECORD,,\n"
+        "toy_box_pack.py,,\ntoys-1.0.dist-info/METADATA,,\ntoys-1.0.dist-info/RECORD,,\n"
     )
     monkeypatch.syspath_prepend(str(site))
     rows = """

@@ -189,7 +189,7 @@ def test_doctor_shows_what_waits_and_what_is_quarantined(
 ) -> None:
     run("tools", "call", "toys.add", "--agent", "keeper", "--user", "ann", "--arg", "box=red")
     assert "toolcrib approvals show" in run("doctor").output
-    (tmp_path / "site" / "toys_pack.py").write_text("raise SystemExit\n")
+    (tmp_path / "site" / "toy_box_pack.py").write_text("raise SystemExit\n")
     config = crib_with_pack.read_text()
     crib_with_pack.write_text(config.replace('trust = "installed"', 'trust = "locked"'))
     looked = run("doctor")
