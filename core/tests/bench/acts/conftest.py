@@ -67,10 +67,10 @@ class Bench:
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
     info = tmp_path / "site" / "toys-1.0.dist-info"
     info.mkdir(parents=True)
-    (tmp_path / "site" / "toys_pack.py").write_text(PACK)
+    (tmp_path / "site" / "acts_toys_pack.py").write_text(PACK)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[toolcrib.packs]\ntoys = toys_pack\n")
-    (info / "RECORD").write_text("toys_pack.py,,\n")
+    (info / "entry_points.txt").write_text("[toolcrib.packs]\ntoys = acts_toys_pack\n")
+    (info / "RECORD").write_text("acts_toys_pack.py,,\n")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
 
     def one(rows: str = ROWS, *, config: str = "", user: str = "dana") -> Bench:
