@@ -93,7 +93,7 @@ class Rollout:
         return add_rows(text, added, near=self.tool.name)
 
     def _to_autonomous(self, cell: Cell, fence: str, *, unfenced: bool) -> str:
-        text = self._without([row for row in cell.reviews if always(row)], "has reviewed")
+        text = self._without([row for row in cell.reviews if always(row)], "reviews")
         if fence:
             return add_rows(text, [("p", self._row(fence, "deny"))], near=self.tool.name)
         if not unfenced and not cell.denies:
@@ -125,7 +125,7 @@ class Rollout:
             raise PolicyError(
                 f"{wider[0]} {does} {self.tool.name} for {self.subject}, and says more than that",
                 rule="rollout changes only rows that name exactly this subject, tenant and tool",
-                remedy="Unfreeze it, or edit that row by hand",
+                remedy="Edit that row by hand; `toolcrib unfreeze` if it is a frozen one",
             )
         return remove_rows(self.texts.rows, [(row.kind, row.values) for row in rows])
 
