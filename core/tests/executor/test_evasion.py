@@ -54,7 +54,7 @@ async def test_a_slip_in_a_name_tells_only_of_tools_that_were_offered(
     crib = make(rows, page, erase_everything)
     result = await crib.call("erase_everythin", {}, crib.principal(agent, "alice"))
     assert result.status == "unknown"
-    assert ("local.erase_everything" in result.text.replace("erase_everythin'", "")) is named
+    assert ("Did you mean 'erase_everything'?" in result.text) is named
 
 
 async def test_a_recalled_result_brings_its_labels_into_the_session_that_gets_it(make: Any) -> None:

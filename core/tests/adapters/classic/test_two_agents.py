@@ -103,7 +103,7 @@ def test_an_unknown_tool_is_refused_and_recorded(make, serve, pair, chat, log, a
         result = chat(runner, analyst)
     (text,) = answers(result.chat_history)
     assert text.startswith("NO SUCH TOOL")
-    assert "local.read_balance" in text
+    assert "Did you mean 'read_balance'?" in text
     assert [record["status"] for record in log()] == ["unknown"]
 
 
