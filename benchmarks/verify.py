@@ -16,34 +16,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from audit import record
+
 from toolcrib.audit import verify
 from toolcrib.audit._record import encode
 from toolcrib.audit._store import Store
 
 BATCH = 1000
-
-
-def record(number: int) -> dict[str, object]:
-    """About as large as an ordinary intent record."""
-    return {
-        "kind": "intent",
-        "call": f"call-{number:016x}",
-        "tool": "crm.set_opportunity_stage",
-        "pack": "crm",
-        "pack_version": "0.1.0",
-        "effect": "write",
-        "user": "alice",
-        "agent": "sales",
-        "roles": ["sales"],
-        "tenant": "acme",
-        "session": "s-1",
-        "run": "run-1",
-        "reason": "The customer confirmed by mail",
-        "arguments": {"opportunity_id": "006A0000001", "stage": "Proposal"},
-        "decision": "allow",
-        "rows": ["policy.csv:12 (p, role:sales, *, crm.*, write, True, allow)"],
-        "revision": "0123456789ab",
-    }
 
 
 def build(folder: Path, records: int) -> int:
