@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ROOMS  := core policies sandbox $(sort $(wildcard plugins/*))
+DISTRIBUTIONS = $(foreach room,$(ROOMS),$(shell sed -n 's/^name = "\(.*\)"/\1/p' $(room)/pyproject.toml))
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
@@ -46,8 +47,8 @@ bench: setup    ## measure, side by side, as ratios of one run
 pins: setup    ## compile constraints.txt anew from the rooms' requirements
 	$(BIN)/python -m pip install --quiet 'uv>=0.9'
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-header --all-extras --no-emit-package toolcrib --group pyproject.toml:dev \
-	    core/pyproject.toml policies/pyproject.toml plugins/crm/pyproject.toml plugins/research/pyproject.toml \
+	    --no-header --all-extras $(addprefix --no-emit-package ,$(DISTRIBUTIONS)) \
+	    $(addprefix --group pyproject.toml:,dev counterparts bench) $(addsuffix /pyproject.toml,$(ROOMS)) \
 	    --output-file constraints.txt
 
 clean:    ## forget the environment and what tests left

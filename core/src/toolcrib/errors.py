@@ -24,6 +24,8 @@ __all__ = [
     "QuotaExhausted",
     "SandboxError",
     "SecretError",
+    "SecretNotFound",
+    "SecretRefused",
     "StateError",
     "Temporary",
     "ToolError",
@@ -146,6 +148,14 @@ class StateError(Unavailable):
 
 class SecretError(Unavailable):
     """A secret is not configured, not permitted or not to be had; its value is never part of the message."""
+
+
+class SecretNotFound(SecretError):
+    """There is no secret at that path, or it has no such key."""
+
+
+class SecretRefused(SecretError):
+    """Policy or the provider says that this principal, or these credentials, may not read the secret."""
 
 
 class SandboxError(Unavailable):

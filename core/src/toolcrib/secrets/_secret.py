@@ -13,20 +13,24 @@ __all__ = ["Secret", "SecretProvider"]
 class Secret:
     """A value with the `path` and `version` it came from; only `reveal()` gives the value.
 
+    `expires` is when the value ends, in `time.time()` seconds; None where it does not end by itself.
+
     It prints as its path and version, and refuses to be pickled, hashed, formatted with a specification or
     changed. `==` compares identity, so that no assertion or log ever shows two values side by side.
     """
 
-    __slots__ = ("_path", "_value", "_version")
+    __slots__ = ("_expires", "_path", "_value", "_version")
     __hash__ = None  # type: ignore[assignment]
     _path: str
     _value: str
     _version: int | str
+    _expires: float | None
 
-    def __init__(self, value: str, *, path: str, version: int | str) -> None:
+    def __init__(self, value: str, *, path: str, version: int | str, expires: float | None = None) -> None:
         object.__setattr__(self, "_value", value)
         object.__setattr__(self, "_path", path)
         object.__setattr__(self, "_version", version)
+        object.__setattr__(self, "_expires", expires)
 
     @property
     def path(self) -> str:
@@ -37,6 +41,11 @@ class Secret:
     def version(self) -> int | str:
         """The provider's version of the value."""
         return self._version
+
+    @property
+    def expires(self) -> float | None:
+        """When the value ends, in `time.time()` seconds."""
+        return self._expires
 
     def reveal(self) -> str:
         """The value. Pass it straight to the client that needs it; keep it nowhere."""
@@ -72,5 +81,13 @@ class SecretProvider(Protocol):
     """Where secrets are kept: the local store, Vault, ..."""
 
     async def fetch(self, path: str) -> Secret:
-        """The newest version of the secret at `path`; `SecretError` if there is none or it is unreadable."""
+        """The newest version of the secret at `path`.
+
+        `SecretNotFound` if there is none, `SecretRefused` if these credentials may not read it, any other
+        `SecretError` if it cannot be had now.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give back what was taken on loan (leases, tokens, connections)."""
         ...

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from toolcrib.errors import SecretError
+from toolcrib.errors import SecretError, SecretNotFound
 from toolcrib.secrets._files import locked, read_key, replace_file
 from toolcrib.secrets._paths import check_path
 from toolcrib.secrets._secret import Secret
@@ -48,11 +48,14 @@ class LocalProvider:
         """The newest value at `path`."""
         return await asyncio.to_thread(self.get, path)
 
+    async def close(self) -> None:
+        """Nothing is on loan."""
+
     def get(self, path: str) -> Secret:
         """The same for callers without an event loop."""
         entry = self._entries().get(check_path(path), {})
         if "box" not in entry:
-            raise SecretError(
+            raise SecretNotFound(
                 f"there is no secret at {path!r}",
                 rule=f"local secrets are kept in {self._store}",
                 remedy=f"Store it with `toolcrib secrets set {path}`",
