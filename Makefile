@@ -40,6 +40,7 @@ types: setup    ## mypy, strict
 
 walls: setup    ## who may import whom
 	$(BIN)/lint-imports
+	$(BIN)/python tests/architecture/walls.py
 
 bench: setup    ## measure, side by side, as ratios of one run
 	@for file in $(sort $(wildcard benchmarks/[a-z]*.py)); do $(BIN)/python $$file $(ARGS) || exit 1; done

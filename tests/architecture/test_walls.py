@@ -6,7 +6,9 @@ import ast
 import re
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 FRAMEWORKS = {"autogen", "autogen_core", "autogen_agentchat", "autogen_ext", "openai"}
 NEUTRAL = {
@@ -36,11 +38,51 @@ def package_of(room: str) -> str:
     return "toolcrib" if room == "core" else f"toolcrib_{room.replace('-', '_')}"
 
 
-def test_import_linter_keeps_its_contracts(root: Path) -> None:
+def test_import_linter_keeps_the_walls_of_core(root: Path) -> None:
     lint = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([lint, "--no-cache"], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 broken" in done.stdout
+
+
+def test_import_linter_keeps_the_walls_between_packs(root: Path, room_folders) -> None:
+    walls = the_walls(root)
+    assert {package_of(room) for room in room_folders} == {*walls.FIXED, *walls.packs()}
+    done = walls.lint(walls.config(walls.packs()))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 kept, 0 broken" in done.stdout
+
+
+def test_import_linter_sees_packs_that_meet(root: Path, tmp_path: Path) -> None:
+    for name, source in {"one": "import toolcrib_wall_two\n", "two": "import toolcrib\n"}.items():
+        package = tmp_path / f"plugins/{name}/src/toolcrib_wall_{name}"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text(source)
+    walls = the_walls(root)
+    planted = walls.packs(tmp_path)
+    assert planted == ["toolcrib_wall_one", "toolcrib_wall_two"]
+    done = walls.lint(walls.config(planted), path=tmp_path.glob("plugins/*/src"))
+    assert done.returncode == 1
+    assert "Packs and the sandbox never meet BROKEN" in done.stdout
+    assert "toolcrib_wall_one is not allowed to import toolcrib_wall_two" in done.stdout
+
+
+def test_no_file_that_packs_share_names_one(root: Path, room_folders) -> None:
+    """Whoever adds a pack touches its own folder only."""
+    packs = "|".join(sorted(set(room_folders) - {"core", "policies", "sandbox"}))
+    named = re.compile(rf"toolcrib[_-]({packs})\b|plugins/({packs})\b")
+    shared = [root / name for name in ("pyproject.toml", "Makefile", ".ci/run")]
+    shared += (root / "tests/architecture").glob("*.py")
+    found = {path.name: named.findall(path.read_text("utf-8")) for path in shared}
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+def the_walls(root: Path) -> ModuleType:
+    spec = spec_from_file_location("walls", root / "tests/architecture/walls.py")
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_core_imports_nothing_of_ours(modules) -> None:

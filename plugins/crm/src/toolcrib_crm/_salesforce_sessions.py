@@ -146,7 +146,7 @@ class _Session(requests.Session):
         super().__init__()
         self.timeout = timeout
 
-    def request(self, method: str, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
         """See `requests.Session.request`; raises `Busy` for 429 and 503."""
         kwargs["allow_redirects"] = False
         kwargs.setdefault("timeout", self.timeout)
