@@ -169,7 +169,7 @@ SECRETS = """\
 
 | key | type | default | what it is |
 |---|---|---|---|
-| `provider` | text | `"local"` | The encrypted local store, or a provider that a pack brings. |
+| `provider` | text | `"local"` | A built-in provider (`local`), or one that a pack brings. |
 | `…` | | | Everything else goes to the provider. |
 """
 

@@ -7,12 +7,12 @@ import contextlib
 import threading
 import warnings
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
+from toolcrib._loops import Background, Once
 from toolcrib._nearest import did_you_mean
 from toolcrib.calls import ToolCall, ToolResult
 from toolcrib.config import Config
@@ -65,7 +65,7 @@ class Crib:
         self._opening = threading.RLock()
         self._offers: dict[tuple[object, ...], list[Tool]] = {}
         self._toolkits: list[Toolkit] = []
-        self._background: _Background | None = None
+        self._background: Background | None = None
         self._reloading = False
 
     @classmethod
@@ -195,7 +195,7 @@ class Crib:
         the work is done on a loop in a thread of the crib's.
         """
         with self._opening:
-            self._background = self._background or _Background()
+            self._background = self._background or Background()
         return self._background.run(work)
 
     async def resume(self, approval: str, *, watch: Watch | None = None) -> ToolResult:
@@ -351,21 +351,21 @@ class Crib:
 
     @cached_property
     def secret_provider(self) -> SecretProvider:
-        """Where secrets are kept: the local store, or a provider that a pack brings."""
-        from toolcrib.secrets import LocalProvider
+        """Where secrets are kept: a built-in provider, or one that a pack brings."""
+        from toolcrib.secrets import ProviderConfig
 
-        name, settings = self.config.secrets.provider, self.config.secrets.settings
-        known: dict[str, Callable[..., SecretProvider]] = {
-            "local": lambda **_: LocalProvider(self.config.state),
-            **self.packs.secret_providers(),
-        }
+        name, known = self.config.secrets.provider, self.packs.secret_providers()
         if name not in known:
             raise ConfigError(
                 f"[secrets] provider = {name!r}: there is no such provider",
                 rule=f"providers: {', '.join(sorted(known))}",
                 remedy=did_you_mean(name, known),
             )
-        return known[name](**settings)
+        settings, base = self.config.secrets.settings, self.config.file.parent
+        opened: SecretProvider = known[name](
+            ProviderConfig(settings, self.config.state, base, self.config.tenant)
+        )
+        return opened
 
     @cached_property
     def shadow(self) -> Shadow | None:
@@ -411,6 +411,8 @@ class Crib:
         if "executor" in opened:
             opened.pop("executor").close()
         self._close_toolkits()
+        if (provider := opened.pop("secret_provider", None)) is not None:
+            self._close_loose(provider)
         for name in ("policy_source", "policy_origin", "shadow", "state", "audit"):
             if (part := opened.pop(name, None)) is not None:
                 part.close()
@@ -424,12 +426,13 @@ class Crib:
             toolkits += self.packs.toolkits()
         self._toolkits = []
         for toolkit in toolkits:
-            try:
-                (self._background or _Once()).run(toolkit.close())
-            except Exception as error:  # the others, the state and the log are closed all the same
-                warnings.warn(
-                    ToolcribWarning(f"{type(toolkit).__name__}.close failed: {error}"), stacklevel=3
-                )
+            self._close_loose(toolkit)
+
+    def _close_loose(self, part: Toolkit | SecretProvider) -> None:
+        try:
+            (self._background or Once()).run(part.close())
+        except Exception as error:  # the others, the state and the log are closed all the same
+            warnings.warn(ToolcribWarning(f"{type(part).__name__}.close failed: {error}"), stacklevel=4)
 
     def __enter__(self) -> Self:
         return self
@@ -438,40 +441,3 @@ class Crib:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-class _Background:
-    """An event loop in a thread of its own, for callers that have none."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="toolcrib-loop", daemon=True)
-        self._thread.start()
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of a coroutine; an interrupt of the caller cancels it."""
-        if threading.current_thread() is self._thread:
-            # An async tool that calls a tool and blocks: to wait for this very thread would be for ever.
-            with ThreadPoolExecutor(1) as pool:
-                return pool.submit(asyncio.run, work).result()
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def close(self) -> None:
-        """Stop the loop and wait for its thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-
-class _Once:
-    """Runs a coroutine on a loop of its own."""
-
-    def run(self, work: Any) -> Any:
-        """The result of a coroutine."""
-        with ThreadPoolExecutor(1) as thread:  # the caller's thread may have a running loop already
-            return thread.submit(asyncio.run, work).result()

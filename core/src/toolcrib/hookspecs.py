@@ -16,6 +16,7 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
+    from toolcrib.secrets import OpenProvider
     from toolcrib.tools import Toolkit
 
 __all__ = ["PACK_API", "PackConfig", "Workflow", "hookimpl"]
@@ -62,8 +63,8 @@ def toolcrib_workflows() -> list[Workflow]:  # type: ignore[empty-body]
 
 
 @hookspec
-def toolcrib_secret_providers() -> Mapping[str, Callable[..., Any]]:  # type: ignore[empty-body]
-    """Secret providers by the name that `[secrets] provider` uses; called with the rest of that table."""
+def toolcrib_secret_providers() -> Mapping[str, OpenProvider]:  # type: ignore[empty-body]
+    """Secret providers by the name that `[secrets] provider` uses; called with a `ProviderConfig`."""
 
 
 @hookspec

@@ -544,7 +544,7 @@ def test_every_hook_gives_what_it_says(shelf) -> None:
     shelf.lock()
     packs = shelf.load()
     assert list(packs.workflows()) == ["job"]
-    assert packs.secret_providers() == {"safe": dict}
+    assert packs.secret_providers()["safe"] is dict
     assert packs.sandboxes() == {"box": dict}
     assert packs.approval_channels() == {"bell": dict}
     assert packs.audit_sinks() == (print,)
@@ -581,6 +581,16 @@ def test_of_two_packs_with_one_contribution_the_one_locked_later_is_left_out(she
     loaded = {pack.name: pack for pack in shelf.load().packs}
     assert loaded["pack_b"].status == "active"
     assert f"brings the {kind}, and so does 'pack_b'" in loaded["pack_a"].reason
+
+
+def test_a_pack_that_claims_a_built_in_name_is_left_out_even_when_it_is_locked(shelf) -> None:
+    shelf.install(source=EVERYTHING.replace("'safe'", "'local'"))
+    shelf.lock()
+    pack = shelf.pack()
+    assert pack.status == "quarantined"
+    assert "brings the secret provider 'local', which is built in" in pack.reason
+    assert "rename" in pack.remedy
+    assert shelf.load().secret_providers()["local"] is not dict
 
 
 def test_a_pack_can_be_left_out_afterwards_but_its_toolkits_are_still_closed(shelf) -> None:

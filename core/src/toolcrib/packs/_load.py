@@ -15,6 +15,8 @@ from toolcrib._nearest import nearest
 from toolcrib._private import make_private
 from toolcrib.errors import PackError
 from toolcrib.hookspecs import PackConfig
+from toolcrib.packs._builtin import NAME as CORE
+from toolcrib.packs._builtin import builtin
 from toolcrib.packs._changes import differences, locked_tool
 from toolcrib.packs._discover import Found, check_name, discover
 from toolcrib.packs._files import Files, read_files
@@ -43,7 +45,7 @@ def load_packs(config: Config, lock: Lock | None = None) -> LoadedPacks:
         for name, rivals in installed.items()
         for found in rivals
     ]
-    packs = LoadedPacks([*loaded, *_absent(config, lock, installed)])
+    packs = LoadedPacks([*loaded, *_absent(config, lock, installed)], builtin(config))
     _settle_collisions(packs)
     return packs
 
@@ -52,23 +54,32 @@ def _settle_collisions(packs: LoadedPacks) -> None:
     """Of two packs that claim one name, the one locked later is left out, whole."""
     from toolcrib.registry import Registry
 
-    registry, claimed = Registry(), dict[tuple[str, str], str]()
+    registry, claimed = Registry(), dict.fromkeys(packs.builtin.names(), CORE)
     for pack in packs.in_lock_order():
         names = pack.contributions.names()
         taken = [name for name in names if name in claimed]
         try:
             if taken:
-                kind, name = taken[0]
-                raise PackError(
-                    f"pack {pack.name!r} brings the {kind} {name!r}, and so does {claimed[taken[0]]!r}",
-                    rule="names are unique; the pack locked first keeps the name",
-                    remedy="Uninstall one of the two",
-                )
+                raise _taken(pack.name, *taken[0], by=claimed[taken[0]])
             registry.add(pack.tools)
         except PackError as error:
             packs.quarantine(pack.name, error)
         else:
             claimed |= dict.fromkeys(names, pack.name)
+
+
+def _taken(pack: str, kind: str, name: str, *, by: str) -> PackError:
+    if by == CORE:
+        return PackError(
+            f"pack {pack!r} brings the {kind} {name!r}, which is built in",
+            rule="no pack stands in for what is built in",
+            remedy="Ask its author to rename it",
+        )
+    return PackError(
+        f"pack {pack!r} brings the {kind} {name!r}, and so does {by!r}",
+        rule="names are unique; the pack locked first keeps the name",
+        remedy="Uninstall one of the two",
+    )
 
 
 def _load(found: Found, rivals: list[Found], config: Config, entry: LockedPack | None) -> LoadedPack:

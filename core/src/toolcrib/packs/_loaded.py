@@ -52,9 +52,13 @@ class LoadedPack:
 
 
 class LoadedPacks:
-    """Every pack that is installed, locked or configured: active ones in lock order, then the others."""
+    """Every pack that is installed, locked or configured: active ones in lock order, then the others.
 
-    def __init__(self, packs: Iterable[LoadedPack]) -> None:
+    `builtin` is what core brings through the same hooks.
+    """
+
+    def __init__(self, packs: Iterable[LoadedPack], builtin: Contributions = Contributions()) -> None:  # noqa: B008
+        self.builtin = builtin
         self.packs = tuple(sorted(packs, key=_order))
         self._opened = tuple(toolkit for pack in self.packs for toolkit in pack.contributions.toolkits)
 
@@ -109,11 +113,8 @@ class LoadedPacks:
         return tuple(sink for pack in self.in_lock_order() for sink in pack.contributions.audit_sinks)
 
     def _named(self, kind: str) -> dict[str, Callable[..., Any]]:
-        return {
-            name: made
-            for pack in self.in_lock_order()
-            for name, made in getattr(pack.contributions, kind).items()
-        }
+        given = [self.builtin, *(pack.contributions for pack in self.in_lock_order())]
+        return {name: made for each in given for name, made in getattr(each, kind).items()}
 
 
 def _order(pack: LoadedPack) -> tuple[bool, bool, int, str, str]:

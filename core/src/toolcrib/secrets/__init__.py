@@ -1,6 +1,7 @@
 """Secrets: where they are kept, who gets which, and how they are kept out of everything else."""
 
 from toolcrib.secrets._broker import SecretBroker
+from toolcrib.secrets._config import OpenProvider, ProviderConfig
 from toolcrib.secrets._paths import PathTemplate, check_path
 from toolcrib.secrets._secret import Secret, SecretProvider
 from toolcrib.secrets.local import LocalProvider
@@ -9,7 +10,9 @@ from toolcrib.secrets.redaction import SHORTEST, Redactor
 __all__ = [
     "SHORTEST",
     "LocalProvider",
+    "OpenProvider",
     "PathTemplate",
+    "ProviderConfig",
     "Redactor",
     "Secret",
     "SecretBroker",

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 from base64 import b64decode, b64encode
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from toolcrib.errors import SecretError, SecretNotFound
+from toolcrib.secrets._config import ProviderConfig
 from toolcrib.secrets._files import locked, read_key, replace_file
 from toolcrib.secrets._paths import check_path
 from toolcrib.secrets._secret import Secret
@@ -25,6 +27,11 @@ NONCE_BYTES = 12
 """What AES-GCM takes (NIST SP 800-38D, 5.2.1.1: 96 bits)."""
 
 Entry = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSettings:
+    """`[secrets]` with `provider = "local"`."""
 
 
 class LocalProvider:
@@ -43,6 +50,12 @@ class LocalProvider:
         self._store = folder / "secrets.json"
         self._key_file = key_file or folder / "keys" / "secrets.key"
         self._read: tuple[tuple[int, ...], dict[str, Entry]] | None = None
+
+    @classmethod
+    def from_config(cls, config: ProviderConfig) -> LocalProvider:
+        """The store of this crib; `[secrets]` has no other settings."""
+        config.parse(LocalSettings)
+        return cls(config.folder)
 
     async def fetch(self, path: str) -> Secret:
         """The newest value at `path`."""
