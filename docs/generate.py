@@ -23,6 +23,7 @@ import toolcrib
 from toolcrib import calls, config, errors, hookspecs, testing
 from toolcrib.cli._main import cli
 from toolcrib.testing import cribs
+from toolcrib.testing import secrets as testing_secrets
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py: change the code, then run it. -->\n"
@@ -303,7 +304,7 @@ def python_page() -> str:
             parts.append(_class(value, "###"))
         else:
             parts.append(f"### `{name}`\n\n```text\n{name}{_signature(value)}\n```\n\n{_text(value)}\n")
-    for module in (testing, cribs):
+    for module in (testing, cribs, testing_secrets):
         parts.append(f"\n## `{module.__name__}`\n\n{_text(module)}\n")
         names = sorted(module.__all__)
         parts += [

@@ -117,7 +117,10 @@ class LocalProvider:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise SecretError(f"{self._store} cannot be read: {error.strerror}") from error
+            raise SecretError(
+                f"{self._store} cannot be read: {error.strerror}",
+                remedy="Look at the file and its owner; this process must be able to read it",
+            ) from error
         return self._read[1]
 
     def _write(self, entries: dict[str, Entry]) -> None:
