@@ -1,4 +1,4 @@
-"""The conformance suite itself: a sound provider passes, and each fault is found by the test that is for it."""
+"""The conformance suite itself: a sound provider passes, and a test finds each fault."""
 
 import asyncio
 import socket
