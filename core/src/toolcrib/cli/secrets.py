@@ -73,6 +73,19 @@ def remove(ctx: click.Context, path: str, yes: bool) -> None:
     click.echo(f"{path}: removed")
 
 
+@secrets.command("move-key")
+@click.pass_obj
+def move_key(obj: Any) -> None:
+    """Bring the key of the local secrets to where `[secrets] key` says: the key file, or the keyring.
+
+    Change the config first. The key is removed from the other place once it opens every stored value.
+    """
+    provider = _local(obj)
+    obj.record(kind="admin", action="secrets.move-key", key=obj.config.secrets.settings.get("key", "file"))
+    source = provider.move_key()
+    click.echo(f"The key was moved from {source}." if source else "The key is where it should be.")
+
+
 @secrets.command("check")
 @click.option("--user", help="Fill {user} with this user.")
 @click.option("--agent", help="Fill {agent} with this agent.")

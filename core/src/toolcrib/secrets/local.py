@@ -11,13 +11,14 @@ import os
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
 from toolcrib.errors import SecretError, SecretNotFound
 from toolcrib.secrets._config import ProviderConfig
-from toolcrib.secrets._files import locked, read_key, replace_file
+from toolcrib.secrets._files import locked, replace_file
+from toolcrib.secrets._local_keys import KEY_BYTES, KeyFile, KeyHolder, KeyringKey
 from toolcrib.secrets._paths import check_path
 from toolcrib.secrets._secret import Secret
 
@@ -31,11 +32,13 @@ Entry = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class LocalSettings:
-    """`[secrets]` with `provider = "local"`."""
+    """`[secrets]` with `provider = "local"`: where the key is, in a 0600 file or in the system's keyring."""
+
+    key: Literal["file", "keyring"] = "file"
 
 
 class LocalProvider:
-    """Secrets in `folder/secrets.json`, each encrypted with AES-256-GCM under the key in `key_file`.
+    """Secrets in `folder/secrets.json`, each encrypted with AES-256-GCM under one key.
 
     Path and version are authenticated with the value, so a value moved to another path does not decrypt.
     Versions count from 1 and go on after a removal. Every method raises `SecretError`; files are made with
@@ -43,19 +46,23 @@ class LocalProvider:
 
     Args:
         folder: The crib's state folder (`.toolcrib`).
-        key_file: Default `folder/keys/secrets.key`; made on the first `put`.
+        key_file: Where the key is; default `folder/keys/secrets.key`. Made on the first `put`.
+        keyring: The key is in the system's keyring instead, under the folder's full path.
     """
 
-    def __init__(self, folder: Path, key_file: Path | None = None) -> None:
+    def __init__(self, folder: Path, key_file: Path | None = None, *, keyring: bool = False) -> None:
         self._store = folder / "secrets.json"
-        self._key_file = key_file or folder / "keys" / "secrets.key"
+        held: tuple[KeyHolder, KeyHolder] = (
+            KeyFile(key_file or folder / "keys" / "secrets.key"),
+            KeyringKey(folder),
+        )
+        self._key, self._other_key = reversed(held) if keyring else held
         self._read: tuple[tuple[int, ...], dict[str, Entry]] | None = None
 
     @classmethod
     def from_config(cls, config: ProviderConfig) -> LocalProvider:
-        """The store of this crib; `[secrets]` has no other settings."""
-        config.parse(LocalSettings)
-        return cls(config.folder)
+        """The store of this crib, with its key where `[secrets] key` says."""
+        return cls(config.folder, keyring=config.parse(LocalSettings).key == "keyring")
 
     async def fetch(self, path: str) -> Secret:
         """The newest value at `path`."""
@@ -74,7 +81,8 @@ class LocalProvider:
                 remedy=f"Store it with `toolcrib secrets set {path}`",
             )
         version = int(entry["version"])
-        return Secret(self._decrypt(path, entry), path=path, version=version)
+        value = self._decrypt(path, entry, self._read_key(create=False))
+        return Secret(value, path=path, version=version)
 
     def put(self, path: str, value: str) -> int:
         """Keep a new version; returns its number."""
@@ -83,7 +91,7 @@ class LocalProvider:
         with locked(self._store):
             entries = self._entries()
             # A store without its key was moved or half restored: a new key would strand what is in it.
-            key = read_key(self._key_file, create=not any("box" in entry for entry in entries.values()))
+            key = self._read_key(create=not any("box" in entry for entry in entries.values()))
             version = int(entries.get(path, {}).get("version", 0)) + 1
             self._write({**entries, path: _encrypt(key, path, version, value)})
         return version
@@ -107,6 +115,37 @@ class LocalProvider:
             path: int(entry["version"]) for path, entry in sorted(self._entries().items()) if "box" in entry
         }
 
+    def move_key(self) -> str | None:
+        """Bring the key to where this provider looks for it, from the other place; says from where.
+
+        None if it is here already. A key that does not open every stored value stays where it is.
+        """
+        with locked(self._store):
+            if self._key.find() is not None:
+                return None
+            key = self._other_key.find()
+            if key is None:
+                raise self._key.missing("Store the secrets again")
+            for path, entry in self._entries().items():
+                if "box" in entry:
+                    self._decrypt(path, entry, key)
+            self._key.keep(key)
+            self._other_key.forget()
+        return self._other_key.place
+
+    def _read_key(self, *, create: bool) -> bytes:
+        key = self._key.find()
+        if key is None and create:
+            key = self._key.keep(os.urandom(KEY_BYTES))
+        if key is None:
+            there = self._other_key.place
+            raise self._key.missing(
+                f"Bring it here with `toolcrib secrets move-key`: it is in {there}"
+                if self._other_key.there()
+                else "Restore it from where the store came, or store the secrets again"
+            )
+        return key
+
     def _entries(self) -> dict[str, Entry]:
         """The store, read again only when the file has changed."""
         try:
@@ -127,18 +166,18 @@ class LocalProvider:
         data = {"v": 1, "secrets": entries}
         replace_file(self._store, orjson.dumps(data, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
 
-    def _decrypt(self, path: str, entry: Entry) -> str:
+    def _decrypt(self, path: str, entry: Entry, key: bytes) -> str:
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        cipher = AESGCM(read_key(self._key_file, create=False))
+        cipher = AESGCM(key)
         try:
             box = b64decode(entry["box"], validate=True)
             plain = cipher.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], _bound(path, entry["version"]))
         except (InvalidTag, ValueError, TypeError):
             raise SecretError(
                 f"the secret at {path!r} does not decrypt",
-                rule=f"it was stored under the key in {self._key_file}, and bound to its path",
+                rule=f"it was stored under the key in {self._key.place}, and bound to its path",
                 remedy=f"Restore key and store together, or run `toolcrib secrets set {path}` again",
             ) from None
         return plain.decode()
