@@ -42,7 +42,7 @@ _COLUMNS = {"group": "group_name"}
 
 
 class Store:
-    """One tenant's file."""
+    """One tenant's file; its methods are those of `Backend`, `caller` is a user name."""
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
@@ -51,6 +51,7 @@ class Store:
         self._lock = threading.Lock()
 
     def close(self) -> None:
+        """Close the file."""
         with self._lock:
             self._db.close()
 
@@ -68,6 +69,7 @@ class Store:
     # --- reading
 
     def search(self, query: TicketSearch, window: Window) -> Page[Ticket]:
+        """See `Backend.search`."""
         where, values = ["1"], list[Any]()
         if query.text is not None:
             where.append("(has(title, ?) OR has(description, ?) OR id = upper(?))")
@@ -82,10 +84,12 @@ class Store:
         return self._page(Ticket, text, values, window)
 
     def ticket(self, ticket_id: str) -> Ticket:
+        """See `Backend.ticket`."""
         with self._lock:
             return _ticket(self._db, ticket_id)
 
     def journal(self, ticket_id: str, window: Window) -> Page[JournalEntry]:
+        """See `Backend.journal`."""
         self.ticket(ticket_id)
         text = (
             "SELECT j.id, j.internal, p.name AS author, j.text, j.created_at FROM journal j"
@@ -94,11 +98,13 @@ class Store:
         return self._page(JournalEntry, text, [ticket_id], window)
 
     def knowledge(self, words: tuple[str, ...], window: Window) -> Page[Article]:
+        """See `Backend.knowledge`."""
         each = " AND ".join("(has(title, ?) OR has(text, ?))" for _ in words)
         text = f"SELECT id, id AS number, title, text, updated_at FROM article WHERE {each} ORDER BY id"  # noqa: S608
         return self._page(Article, text, [word for word in words for _ in range(2)], window)
 
     def ci(self, name_or_id: str) -> ConfigurationItem:
+        """See `Backend.ci`."""
         with self._lock:
             row = self._db.execute("SELECT * FROM item WHERE id = ?1 OR name = ?1", (name_or_id,)).fetchone()
         if row is None:
@@ -106,6 +112,7 @@ class Store:
         return ConfigurationItem(**row)
 
     def people(self, text: str, window: Window) -> Page[Person]:
+        """See `Backend.people`."""
         found = (
             "SELECT * FROM person WHERE has(name, ?1) OR has(username, ?1) OR has(email, ?1) ORDER BY name"
         )
@@ -131,6 +138,7 @@ class Store:
     # --- writing
 
     def create(self, new: NewTicket, caller: str, key: str) -> TicketRef:
+        """See `Backend.create`."""
         values = {
             "title": new.title,
             "description": new.description,
@@ -144,6 +152,7 @@ class Store:
             return _create(db, new.kind, values, caller, key)
 
     def update(self, ticket_id: str, changes: Changes) -> TicketRef:
+        """See `Backend.update`."""
         with self._transaction() as db:
             before = _ticket(db, ticket_id)
             if "state" in changes and before.kind != "incident":
@@ -160,12 +169,14 @@ class Store:
             return TicketRef(ticket_id, ticket_id, before.kind, tuple(changes))
 
     def write(self, ticket_id: str, text: str, internal: bool, caller: str) -> TicketRef:
+        """See `Backend.write`."""
         with self._transaction() as db:
             before = _ticket(db, ticket_id)
             _say(db, ticket_id, text, internal, caller)
             return TicketRef(ticket_id, ticket_id, before.kind, ("work_note" if internal else "comment",))
 
     def resolve(self, ticket_id: str, code: ResolutionCode, notes: str, caller: str) -> TicketRef:
+        """See `Backend.resolve`."""
         with self._transaction() as db:
             before = _ticket(db, ticket_id)
             if before.kind != "incident" or not before.active:
@@ -178,6 +189,7 @@ class Store:
             return TicketRef(ticket_id, ticket_id, "incident", ("state", "resolution", "work_note"))
 
     def order(self, order: Order, caller: str, key: str) -> TicketRef:
+        """See `Backend.order`."""
         with self._transaction() as db:
             item = db.execute("SELECT * FROM catalog WHERE id = ?1 OR name = ?1", (order.item,)).fetchone()
             if item is None:
@@ -195,6 +207,7 @@ class Store:
             return _create(db, "request", values, caller, key)
 
     def decide(self, change_id: str, decision: Decision, reason: str, caller: str) -> Approval:
+        """See `Backend.decide`."""
         with self._transaction() as db:
             if _ticket(db, change_id).kind != "change":
                 raise VendorRefused(f"{change_id} is no change", rule="approvals are asked for changes")
