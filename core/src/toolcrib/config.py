@@ -22,6 +22,7 @@ __all__ = [
     "LimitSettings",
     "ModelSettings",
     "PackSettings",
+    "SandboxSettings",
     "SecretSettings",
     "Trust",
 ]
@@ -108,6 +109,16 @@ class SecretSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SandboxSettings:
+    """`[sandbox]`: the name of the sandbox that code runs in, and what else stands there for the sandbox
+    itself; without the table, no code is run.
+    """
+
+    provider: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole config; relative paths are relative to the file's folder."""
 
@@ -124,6 +135,7 @@ class Config:
     audit: AuditSettings = field(default_factory=AuditSettings)
     approvals: ApprovalSettings = field(default_factory=ApprovalSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    sandbox: SandboxSettings = field(default_factory=SandboxSettings)
 
     @classmethod
     def load(cls, file: Path) -> Config:
@@ -160,7 +172,7 @@ _POLICY_URLS = {
     "sqlite+aiosqlite": "sqlite+aiosqlite:///FILE",
     "postgresql+asyncpg": "postgresql+asyncpg://HOST/NAME",
 }
-_TABLES = ("crib", "packs", "policy", "secrets", "model", "audit", "approvals", "limits")
+_TABLES = ("crib", "packs", "policy", "secrets", "model", "audit", "approvals", "limits", "sandbox")
 
 
 class _Reader:
@@ -212,6 +224,7 @@ class _Reader:
             audit=self._table("audit", AuditSettings),
             approvals=self._approvals(),
             limits=self._limits(),
+            sandbox=self._sandbox(),
         )
 
     def _table(self, name: str, cls: Any) -> Any:
@@ -270,6 +283,17 @@ class _Reader:
                 f"{self._file}: [secrets] provider is not a name", remedy='Write provider = "local"'
             )
         return SecretSettings(provider, table)
+
+    def _sandbox(self) -> SandboxSettings:
+        table = dict(self._mapping("sandbox"))
+        provider = table.pop("provider", "")
+        if not isinstance(provider, str) or (table and not provider):
+            raise ConfigError(
+                f"{self._file}: [sandbox] names no provider",
+                rule="[sandbox] provider is the name that a pack gives its sandbox",
+                remedy='Write provider = "docker"',
+            )
+        return SandboxSettings(provider, table)
 
     def _packs(self) -> tuple[Trust, dict[str, PackSettings]]:
         table = dict(self._mapping("packs"))

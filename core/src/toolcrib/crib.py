@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from toolcrib.executor._case import Watch
     from toolcrib.packs import LoadedPacks
     from toolcrib.policy import History, Origin, Policy, PolicySource, Texts
+    from toolcrib.sandbox import Sandbox
     from toolcrib.secrets import SecretBroker, SecretProvider
     from toolcrib.state import State
 
@@ -368,6 +369,26 @@ class Crib:
         return opened
 
     @cached_property
+    def sandbox(self) -> Sandbox:
+        """Where code runs that a model wrote: the sandbox of a pack, as `[sandbox]` names it."""
+        from toolcrib.sandbox import SandboxConfig
+
+        config, known = self.config, self.packs.sandboxes()
+        name = config.sandbox.provider
+        if name not in known:
+            raise ConfigError(
+                f"[sandbox] provider = {name!r}: there is none" if name else "there is no [sandbox] provider",
+                rule=f"sandboxes of the active packs: {', '.join(sorted(known)) or 'none'}",
+                remedy=did_you_mean(name, known) if known else "Lock a pack that brings one",
+            )
+        with self._opening:
+            settings = config.sandbox.settings
+            opened: Sandbox = known[name](
+                SandboxConfig(settings, config.state, config.file.parent, config.tenant)
+            )
+            return opened
+
+    @cached_property
     def shadow(self) -> Shadow | None:
         """The candidate policy that is tried beside the one in force, if the config names one."""
         if self.config.shadow is None:
@@ -413,6 +434,8 @@ class Crib:
         self._close_toolkits()
         if (provider := opened.pop("secret_provider", None)) is not None:
             self._close_loose(provider)
+        if (sandbox := opened.pop("sandbox", None)) is not None:
+            self._close_loose(sandbox)
         for name in ("policy_source", "policy_origin", "shadow", "state", "audit"):
             if (part := opened.pop(name, None)) is not None:
                 part.close()

@@ -16,6 +16,7 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
+    from toolcrib.sandbox import OpenSandbox
     from toolcrib.secrets import OpenProvider
     from toolcrib.tools import Toolkit
 
@@ -68,8 +69,8 @@ def toolcrib_secret_providers() -> Mapping[str, OpenProvider]:  # type: ignore[e
 
 
 @hookspec
-def toolcrib_sandboxes() -> Mapping[str, Callable[..., Any]]:  # type: ignore[empty-body]
-    """Implementations of the `Sandbox` protocol by name; called with the settings of `[sandbox]`."""
+def toolcrib_sandboxes() -> Mapping[str, OpenSandbox]:  # type: ignore[empty-body]
+    """Implementations of the `Sandbox` protocol by the name that `[sandbox] provider` uses."""
 
 
 @hookspec

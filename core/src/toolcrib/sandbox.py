@@ -6,21 +6,26 @@ for raises `SandboxError` and runs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 __all__ = [
     "Artifact",
     "Connection",
     "Durations",
     "Limits",
+    "OpenSandbox",
     "Protection",
     "RunRequest",
     "RunResult",
     "Sandbox",
+    "SandboxConfig",
     "SandboxSession",
 ]
+
+T = TypeVar("T")
 
 MIB = 1024 * 1024
 
@@ -149,3 +154,26 @@ class Sandbox(Protocol):
     async def close(self) -> None:
         """End what is kept warm; leaves nothing behind."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxConfig:
+    """What a sandbox may know of the config: `[sandbox]` without `provider`, and the tenant.
+
+    `folder` is the crib's state folder; `base` is the config file's, to which paths in settings are relative.
+    """
+
+    settings: Mapping[str, Any]
+    folder: Path
+    base: Path
+    tenant: str
+
+    def parse(self, cls: type[T]) -> T:
+        """The settings as dataclass `cls`, types checked; ConfigError names an unknown key and a near one."""
+        from toolcrib.packs._settings import parse
+
+        return parse(cls, self.settings, "[sandbox]")
+
+
+OpenSandbox: TypeAlias = Callable[[SandboxConfig], Sandbox]
+"""What `toolcrib_sandboxes` gives for each name; nothing may be connected yet."""

@@ -1,3 +1,10 @@
-"""The room of the Docker sandbox, which is empty so far; its protocol is `toolcrib.sandbox.Sandbox`."""
+"""The Docker sandbox: code that a model wrote runs in a fresh, hardened container."""
 
-__all__: list[str] = []
+from toolcrib_sandbox._pack import toolcrib_sandboxes
+from toolcrib_sandbox.docker import DockerSandbox
+from toolcrib_sandbox.media import media_type
+from toolcrib_sandbox.settings import DockerSettings
+
+__all__ = ["PACK_API", "DockerSandbox", "DockerSettings", "media_type", "toolcrib_sandboxes"]
+
+PACK_API = 1

@@ -1,0 +1,116 @@
+"""The attached stream of one container: what the engine multiplexes, taken apart and bounded."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import time
+from typing import Any
+
+from toolcrib.errors import SandboxError
+
+__all__ = ["Channel", "ChannelClosed"]
+
+_HEADER = struct.Struct(">BxxxI")
+_STDOUT, _STDERR = 1, 2
+_COMPLAINT_BYTES = 4096
+
+
+class ChannelClosed(Exception):
+    """The container, or the engine, is gone."""
+
+
+class Channel:
+    """Bytes to pid 1 and from it. `complaint` is the beginning of what it wrote to stderr, which is only ever
+    why it could not start.
+    """
+
+    def __init__(self, attached: Any) -> None:
+        # The SDK hands out a raw reader around the socket for local engines, the socket itself for others.
+        self._attached = attached
+        self._socket: Any = getattr(attached, "_sock", attached)
+        self._buffer = bytearray()
+        self._left, self._stream = 0, _STDOUT
+        self.complaint = b""
+
+    def send(self, *parts: bytes, deadline: float) -> None:
+        """Send everything, before `deadline` (monotonic)."""
+        try:
+            self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+            for part in parts:
+                self._socket.sendall(part)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise ChannelClosed from error
+
+    def read(self, size: int, deadline: float) -> bytes:
+        """Exactly `size` bytes of pid 1's stdout; `TimeoutError` when they are not there by `deadline`."""
+        while len(self._buffer) < size:
+            self._buffer += self._some(size - len(self._buffer), deadline)
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return data
+
+    def _some(self, size: int, deadline: float) -> bytes:
+        while not self._left:
+            self._stream, self._left = _HEADER.unpack(self._exactly(_HEADER.size, deadline))
+        # What the engine has sent is read whole, but no more than one of its own frames at a time.
+        data = self._receive(min(self._left, max(size, 1 << 16)), deadline)
+        self._left -= len(data)
+        if self._stream == _STDOUT:
+            return data
+        self.complaint += data[: _COMPLAINT_BYTES - len(self.complaint)]
+        return b""
+
+    def _exactly(self, size: int, deadline: float) -> bytes:
+        data = b""
+        while len(data) < size:
+            data += self._receive(size - len(data), deadline)
+        return data
+
+    def _receive(self, size: int, deadline: float) -> bytes:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        try:
+            self._socket.settimeout(left)
+            data: bytes = self._socket.recv(min(size, 1 << 18))
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise ChannelClosed from error
+        if not data:
+            raise ChannelClosed
+        return data
+
+    @property
+    def is_open(self) -> bool:
+        """Whether pid 1 is still there; one that waits says nothing, so whatever is to be read is its end."""
+        if self._buffer or self._left:
+            return False
+        try:
+            self._socket.settimeout(0.0)
+            self._socket.recv(1)
+            return False
+        except (BlockingIOError, TimeoutError):
+            return True
+        except OSError as error:
+            import ssl
+
+            return isinstance(error, ssl.SSLWantReadError)
+
+    def close(self) -> None:
+        """End the container: pid 1 reads the end of its stdin. Unblocks whoever reads here."""
+        with contextlib.suppress(OSError, AttributeError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self._attached.close()
+        with contextlib.suppress(OSError):
+            self._socket.close()
+
+
+def gone(what: str, remedy: str = "Try again; if it stays so, look at the engine's log") -> SandboxError:
+    """A sandbox that ended when it should not have."""
+    return SandboxError(what, rule="a run ends with a result", remedy=remedy)

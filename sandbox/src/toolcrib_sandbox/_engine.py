@@ -1,0 +1,189 @@
+"""The Docker engine, through its SDK: images are resolved, containers started and removed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from toolcrib.errors import SandboxError
+from toolcrib_sandbox._channel import Channel
+from toolcrib_sandbox._spec import LABEL, Spec
+
+if TYPE_CHECKING:
+    from docker.api.client import APIClient
+
+__all__ = ["Engine", "Image"]
+
+LOCAL = "unix:///var/run/docker.sock"
+_ANSWER_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image as the engine has it; `digest` is what a registry knows it by, if it came from one."""
+
+    id: str
+    digest: str
+    pinned: bool
+
+
+class Engine:
+    """One engine, local or remote. May be used from several threads; each has a connection of its own."""
+
+    def __init__(self, host: str = "") -> None:
+        self.host = host or os.environ.get("DOCKER_HOST") or LOCAL
+        self._own = threading.local()
+        self._clients: list[APIClient] = []
+        self._lock = threading.Lock()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the engine can reach this host's files and sockets."""
+        return self.host.startswith("unix:")
+
+    @property
+    def api(self) -> APIClient:
+        """This thread's client; raises `SandboxError` if the engine cannot be reached."""
+        client: APIClient | None = getattr(self._own, "client", None)
+        if client is None:
+            client = self._own.client = self._connect()
+            with self._lock:
+                self._clients.append(client)
+        return client
+
+    def _connect(self) -> APIClient:
+        from docker.api.client import APIClient  # the SDK is slow to import
+        from docker.utils import kwargs_from_env
+
+        with self._told("reached"):
+            given: dict[str, Any] = {**kwargs_from_env(), "base_url": self.host}
+            return APIClient(**given, version="auto", timeout=_ANSWER_SECONDS)
+
+    @contextlib.contextmanager
+    def _told(self, doing: str) -> Iterator[None]:
+        """Turn what the SDK raises into a `SandboxError` that says what to do."""
+        from docker.errors import DockerException
+        from requests.exceptions import RequestException
+
+        try:
+            yield
+        except (DockerException, RequestException, OSError) as error:
+            raise self._error(doing, error) from error
+
+    def _error(self, doing: str, error: Exception) -> SandboxError:
+        text = str(error)
+        if "Permission denied" in text:
+            what, remedy = (
+                "this user may not use it",
+                "Add the user to the engine's group, or run it rootless",
+            )
+        elif "no space left" in text:
+            what, remedy = "its disk is full", "Free space under the engine's data folder: `docker system df`"
+        elif "unknown or invalid runtime" in text.lower() or "unknown runtime" in text.lower():
+            what, remedy = (
+                "it does not know the runtime",
+                "See `docker info`; register it, or set [sandbox] runtime",
+            )
+        elif isinstance(error, _not_answering()):
+            what, remedy = "it does not answer", "Start it, or set DOCKER_HOST or [sandbox] host"
+        else:
+            what, remedy = f"it says {text[:400]!r}", "Look at the engine's log; see `toolcrib sandbox check`"
+        return SandboxError(
+            f"the Docker engine at {self.host} could not be {doing}: {what}",
+            rule="code runs in a sandbox or not at all",
+            remedy=remedy,
+        )
+
+    def image(self, name: str) -> Image:
+        """The image that `name` means now; raises `SandboxError` if there is none, or it cannot be used."""
+        from docker.errors import ImageNotFound
+
+        api = self.api
+        with self._told("asked for the image"):
+            try:
+                found = api.inspect_image(name)  # type: ignore[no-untyped-call]
+            except ImageNotFound:
+                raise SandboxError(
+                    f"the engine at {self.host} has no image {name!r}",
+                    rule="[sandbox] image names one that the engine has; nothing is pulled unasked",
+                    remedy=f"`docker pull {name}`, or build one from sandbox/images",
+                ) from None
+        if volumes := (found.get("Config") or {}).get("Volumes"):
+            raise SandboxError(
+                f"the image {name!r} declares the volume {sorted(volumes)[0]!r}",
+                rule="a volume would be room on the host's disk that no limit holds",
+                remedy="Use an image without VOLUME",
+            )
+        digests = found.get("RepoDigests") or []
+        pinned = "@sha256:" in name or name.startswith("sha256:")
+        return Image(str(found["Id"]), str(digests[0]) if digests else str(found["Id"]), pinned)
+
+    def info(self) -> dict[str, Any]:
+        """What the engine says of itself."""
+        api = self.api
+        with self._told("asked"):
+            found: dict[str, Any] = api.info()
+            return found
+
+    def start(self, spec: Spec) -> tuple[str, Channel]:
+        """Start a container, attached from before its first instruction."""
+        api, name = self.api, ""
+        with self._told("asked for a container"):
+            try:
+                name = spec.create(api)
+                params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+                raw = api.attach_socket(name, params=params)
+                channel = Channel(raw)
+                api.start(name)
+            except BaseException:
+                if name:
+                    with contextlib.suppress(Exception):
+                        api.remove_container(name, force=True)
+                raise
+        return name, channel
+
+    def remove(self, container: str) -> None:
+        """Remove a container that may already be going; returns when it is gone."""
+        from docker.errors import APIError, NotFound
+
+        api = self.api
+        with self._told("asked to remove a container"):
+            try:
+                api.remove_container(container, force=True)
+            except NotFound:
+                return
+            except APIError as error:
+                if error.response is None or error.response.status_code != 409:
+                    raise
+            with contextlib.suppress(NotFound):  # it is going on its own
+                api.wait(container, timeout=30, condition="removed")
+
+    def sweep(self) -> None:
+        """Remove what a killed owner created and never started; everything else goes with its owner."""
+        with contextlib.suppress(SandboxError, Exception):
+            for each in self.api.containers(all=True, filters={"label": LABEL, "status": "created"}):
+                if _age(each) > 600:
+                    self.remove(each["Id"])
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            clients, self._clients = self._clients, []
+        for client in clients:
+            client.close()
+
+
+def _age(container: dict[str, Any]) -> float:
+    return time.time() - float(container["Created"])
+
+
+def _not_answering() -> tuple[type[Exception], ...]:
+    from requests.exceptions import ConnectionError as NoConnection
+    from requests.exceptions import Timeout
+
+    return (NoConnection, Timeout, ConnectionError)
