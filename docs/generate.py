@@ -121,8 +121,8 @@ def config_page() -> str:
 def _table(name: str) -> str:
     if name == "packs":
         return PACKS
-    if name == "secrets":
-        return SECRETS
+    if name in REST:
+        return REST[name]
     cls, says = TABLES[name]
     rows = ["| key | type | default | what it is |", "|---|---|---|---|"]
     for field, text in zip(dataclasses.fields(cls), _complete(cls, says), strict=True):
@@ -165,14 +165,25 @@ PACKS = """\
 | `packs.NAME.…` | | | The pack's own settings, see its README. |
 """
 
-SECRETS = """\
+REST = {
+    "secrets": """\
 ## `[secrets]`
 
 | key | type | default | what it is |
 |---|---|---|---|
 | `provider` | text | `"local"` | A built-in provider (`local`), or one that a pack brings. |
 | `…` | | | Everything else goes to the provider. |
-"""
+""",
+    "sandbox": """\
+## `[sandbox]`
+
+| key | type | default | what it is |
+|---|---|---|---|
+| `provider` | text | none | The name of a sandbox that a pack brings (`docker`); without it no code is run. |
+| `…` | | | Everything else goes to the sandbox: [its settings](sandbox.md#settings). |
+""",
+}
+"""Tables of which most goes to what they name."""
 
 
 # --- command line ---------------------------------------------------------------------------------------

@@ -451,7 +451,7 @@ class Crib:
         for toolkit in toolkits:
             self._close_loose(toolkit)
 
-    def _close_loose(self, part: Toolkit | SecretProvider) -> None:
+    def _close_loose(self, part: Toolkit | SecretProvider | Sandbox) -> None:
         try:
             (self._background or Once()).run(part.close())
         except Exception as error:  # the others, the state and the log are closed all the same

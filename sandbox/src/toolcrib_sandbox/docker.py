@@ -88,7 +88,9 @@ class DockerSandbox:
     # --- containers
 
     async def _open(self) -> Image:
-        return self._image or await self._in_thread(self._resolve)
+        if self._image is None:
+            return await self._in_thread(self._resolve)
+        return self._image
 
     def _resolve(self) -> Image:
         with self._opening:
