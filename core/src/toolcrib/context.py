@@ -3,21 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from toolcrib.errors import Unavailable
 from toolcrib.principal import Principal
 
 if TYPE_CHECKING:
+    from toolcrib.artifacts import TenantArtifacts
+    from toolcrib.sandbox import Sandbox
     from toolcrib.secrets import Secret
 
 __all__ = ["CallContext"]
 
 FetchSecret = Callable[[str], Awaitable["Secret"]]
 OnProgress = Callable[[str, float | None], None]
+OnNote = Callable[[str, Any], None]
 
 
 def _no_progress(message: str, fraction: float | None) -> None:
     """Nobody listens."""
+
+
+def _no_note(name: str, fact: Any) -> None:
+    """Nobody writes it down."""
+
+
+def _no_sandbox() -> Sandbox:
+    raise _missing("a sandbox")
+
+
+def _no_artifacts() -> TenantArtifacts:
+    raise _missing("artifacts")
+
+
+def _missing(what: str) -> Unavailable:
+    return Unavailable(
+        f"this call has no {what.removeprefix('a ')}",
+        rule="a tool that a crib calls has what the crib has",
+        remedy="Call the tool through a crib",
+    )
 
 
 class CallContext:
@@ -28,8 +52,11 @@ class CallContext:
     """
 
     __slots__ = (
+        "_artifacts",
         "_fetch_secret",
+        "_on_note",
         "_on_progress",
+        "_sandbox",
         "call_id",
         "deadline",
         "idempotency_key",
@@ -47,6 +74,9 @@ class CallContext:
         deadline: float,
         fetch_secret: FetchSecret,
         on_progress: OnProgress = _no_progress,
+        on_note: OnNote = _no_note,
+        sandbox: Callable[[], Sandbox] = _no_sandbox,
+        artifacts: Callable[[], TenantArtifacts] = _no_artifacts,
     ) -> None:
         self.tool = tool
         self.principal = principal
@@ -54,7 +84,8 @@ class CallContext:
         self.idempotency_key = idempotency_key
         self.deadline = deadline
         self._fetch_secret = fetch_secret
-        self._on_progress = on_progress
+        self._on_progress, self._on_note = on_progress, on_note
+        self._sandbox, self._artifacts = sandbox, artifacts
 
     async def secret(self, name: str) -> Secret:
         """The secret that the calling pack's config maps `name` to, fetched now for this principal; else
@@ -65,3 +96,21 @@ class CallContext:
     def progress(self, message: str, fraction: float | None = None) -> None:
         """Tell whoever waits how far the work is; `fraction` runs from 0 to 1."""
         self._on_progress(message, fraction)
+
+    def note(self, name: str, fact: Any) -> None:
+        """Put a fact that only the tool knows on the call's outcome record: an image's digest, a connection.
+
+        `fact` is JSON data. Secret values are cut out of it. All notes of a call together have at most
+        64 KiB; one that does not fit is replaced by its size and digest. The agent never sees notes.
+        """
+        self._on_note(name, fact)
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """The crib's sandbox, opened at its first use; raises `SandboxError` where there is none."""
+        return self._sandbox()
+
+    @property
+    def artifacts(self) -> TenantArtifacts:
+        """The files that this tenant's calls have left, and where this call's go."""
+        return self._artifacts()

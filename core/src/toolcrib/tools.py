@@ -15,10 +15,12 @@ from typing import Any, TypeVar, overload
 import orjson
 
 from toolcrib._arguments import Arguments
+from toolcrib._nearest import did_you_mean
 from toolcrib._schema import read_signature
 from toolcrib.context import CallContext
 from toolcrib.effects import EFFECTS, Effect
 from toolcrib.errors import PackError
+from toolcrib.sandboxed import Sandboxed
 
 __all__ = ["Preview", "Sensitive", "Target", "Tool", "Toolkit", "declared_tool", "tool", "tools_of"]
 
@@ -69,13 +71,15 @@ class _Spec:
     labels: frozenset[str]
     timeout: float
     aliases: tuple[str, ...]
+    sandbox: Sandboxed | None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Tool:
     """A tool as the registry holds it; `name` is canonical (`crm.get_record`), `timeout` is in seconds.
 
-    `targets` and `sensitive` are parameter names. `fingerprint` is a SHA-256 over name, description, schema
+    `targets` and `sensitive` are parameter names; `sandbox` says which are limits of the sandbox that its
+    code runs in, None if it runs none. `fingerprint` is a SHA-256 over name, description, schema
     and effect: what the lock and an approval are bound to.
     """
 
@@ -93,6 +97,7 @@ class Tool:
     pack: str = "local"
     pack_version: str = ""
     aliases: tuple[str, ...] = ()
+    sandbox: Sandboxed | None = None
     wire_name: str = field(init=False)
     fingerprint: str = field(init=False)
 
@@ -127,6 +132,7 @@ def tool(
     labels: Iterable[str] = ...,
     timeout: float = ...,
     aliases: Iterable[str] = ...,
+    sandbox: Sandboxed | None = ...,
 ) -> Callable[[F], F]: ...
 def tool(
     function: F | None = None,
@@ -139,18 +145,19 @@ def tool(
     labels: Iterable[str] = (),
     timeout: float = DEFAULT_TIMEOUT,
     aliases: Iterable[str] = (),
+    sandbox: Sandboxed | None = None,
 ) -> F | Callable[[F], F]:
     """Mark a function or a toolkit's method as a tool; the function itself stays as it is.
 
     Bare `@tool` says nothing about the effect, so the worst is assumed: `destructive`. `labels` are
     attached to what the tool returns (`untrusted` for anything outsiders can write), `timeout` is in
-    seconds.
+    seconds, `sandbox` says which arguments are limits of the sandbox.
     """
 
     def mark(target: F) -> F:
         given = name or target.__name__
         target.__toolcrib__ = _Spec(  # type: ignore[attr-defined]
-            given, effect, idempotent, preview, frozenset(labels), timeout, tuple(aliases)
+            given, effect, idempotent, preview, frozenset(labels), timeout, tuple(aliases), sandbox
         )
         return target
 
@@ -206,6 +213,7 @@ def _tool_from(function: Callable[..., Any], pack: str, pack_version: str) -> To
             rule="a model chooses a tool by its description",
             remedy="Write a docstring that says what the caller gets",
         )
+    _check_sandbox(full_name, spec.sandbox, signature.arguments.schema)
     return Tool(
         name=full_name,
         description=signature.description,
@@ -221,7 +229,18 @@ def _tool_from(function: Callable[..., Any], pack: str, pack_version: str) -> To
         pack=pack,
         pack_version=pack_version,
         aliases=tuple(f"{pack}.{alias}" for alias in spec.aliases),
+        sandbox=spec.sandbox,
     )
+
+
+def _check_sandbox(name: str, sandbox: Sandboxed | None, schema: Mapping[str, Any]) -> None:
+    unknown = sorted(set(sandbox.arguments.values() if sandbox else ()) - schema["properties"].keys())
+    if unknown:
+        raise PackError(
+            f"tool {name!r} has no parameter {unknown[0]!r} that its sandbox is limited by",
+            rule="Sandboxed(FIELD=PARAMETER) names parameters of the tool",
+            remedy=did_you_mean(unknown[0], schema["properties"]),
+        )
 
 
 def declared_tool(

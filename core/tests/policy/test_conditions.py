@@ -152,7 +152,7 @@ def test_a_condition_that_would_recurse_or_swell_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("root", ROOTS)
 def test_every_root_of_the_design_can_be_read(root: str) -> None:
-    fields = {"tool": ".name", "now": ".hour", "args": ".a", "before": ".a", "sandbox": ".a"}
+    fields = {"tool": ".name", "now": ".hour", "args": ".a", "before": ".a", "sandbox": ".memory"}
     path = f"r.ctx.{root}{fields.get(root, '')}"
     condition = parse_condition(f"{path} == {path}")
     assert condition.roots == {root}

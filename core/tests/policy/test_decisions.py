@@ -277,7 +277,7 @@ FULL: dict[str, Any] = {
     },
     "labels": frozenset({"untrusted"}),
     "before": {"stage": "Closed Won", "items": 3},
-    "sandbox": {"image": "sha256:1"},
+    "sandbox": {"memory": 256},
     "now": datetime(2025, 3, 3, 14, 5, 6, tzinfo=UTC),
 }
 
@@ -306,7 +306,7 @@ FULL: dict[str, Any] = {
         'r.ctx.session == "s1"',
         'r.ctx.tool.name == "crm.set_stage" and r.ctx.tool.effect == "write" and r.ctx.tool.pack == "crm"',
         '"confidential" in r.ctx.tool.labels and not r.ctx.tool.idempotent',
-        'r.ctx.sandbox.image == "sha256:1"',
+        "r.ctx.sandbox.memory == 256",
         "r.ctx.now.hour == 14 and r.ctx.now.weekday == 0 and r.ctx.now.minute == 5 and r.ctx.now.second == 6",
         "r.ctx.now.year == 2025 and r.ctx.now.month == 3 and r.ctx.now.day == 3",
         'r.ctx.now.date == "2025-03-03" and r.ctx.now.iso < "2025-03-04"',
@@ -361,8 +361,8 @@ def test_null_is_absent_to_has_but_can_be_compared(decide: Any) -> None:
 
 
 def test_a_sandbox_that_is_not_there_is_absent(decide: Any) -> None:
-    assert decide(ALL, 'p, *, *, *, *, has(r.ctx, "sandbox.image"), deny').verdict == "allow"
-    assert "r.ctx.sandbox is absent" in decide(ALL, 'p, *, *, *, *, r.ctx.sandbox.image == "x", deny').reason
+    assert decide(ALL, 'p, *, *, *, *, has(r.ctx, "sandbox.memory"), deny').verdict == "allow"
+    assert "r.ctx.sandbox is absent" in decide(ALL, "p, *, *, *, *, r.ctx.sandbox.memory == 1, deny").reason
 
 
 def test_records_are_compared_by_their_contents(decide: Any) -> None:

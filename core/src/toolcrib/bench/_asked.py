@@ -15,6 +15,7 @@ from toolcrib.effects import Effect
 from toolcrib.policy import NO_PREVIEW, OPEN, Candidates, Facts, Governed, Policy
 from toolcrib.policy._memo import Memo
 from toolcrib.principal import Principal
+from toolcrib.sandboxed import Sandboxed, Targets
 
 __all__ = ["Judge", "ToolFacts", "facts_of_tools"]
 
@@ -31,11 +32,18 @@ class ToolFacts:
     labels: frozenset[str]
     idempotent: bool
     has_preview: bool
+    sandbox: Sandboxed | None = None
+    schema: Mapping[str, Any] | None = None
 
 
 def facts_of_tools(tools: Iterable[Any]) -> dict[str, ToolFacts]:
     """By canonical name, of `toolcrib.tools.Tool`s."""
-    return {tool.name: ToolFacts(tool.labels, tool.idempotent, tool.preview is not None) for tool in tools}
+    return {
+        tool.name: ToolFacts(
+            tool.labels, tool.idempotent, tool.preview is not None, tool.sandbox, tool.schema
+        )
+        for tool in tools
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +102,11 @@ class Judge:
         get = record.get
         key = (get("agent"), get("user"), get("tenant"), record["tool"], record["effect"])
         shape = self._shapes.get(key) or self._shapes.put(key, self._shape(*key))
-        if shape.constant is not None:
+        known = self._tools.get(record["tool"])
+        is_sandboxed = known is not None and known.sandbox is not None
+        if shape.constant is not None and not is_sandboxed:
             return shape.constant
-        read = self._read(shape, record, labels)
+        read = None if is_sandboxed else self._read(shape, record, labels)
         if read is None:
             return self._weigh(shape, record, labels)
         found = shape.memo.get(read)
@@ -134,20 +144,37 @@ class Judge:
         read = inputs.get("labels")
         if isinstance(read, list) and is_exact(read):
             labels = frozenset(read)
-        return Facts(
+        facts = Facts(
             arguments=_arguments(record, inputs),
             labels=OPEN if labels is None else labels,  # type: ignore[arg-type]  # reading it is a gap
             before=self._before(record, inputs),
-            sandbox=Known("sandbox", {}, inputs, is_whole=False),
+            sandbox=Known("sandbox", {}, _with_targets(inputs), is_whole=False),
             now=_moment(record) if "now" in shape.reads else None,
             session=record.get("session"),
         )
+        known = self._tools.get(record["tool"])
+        if known is not None and known.sandbox is not None and type(facts.arguments) is dict:
+            facts.sandbox = None
+            known.sandbox.fill(facts, known.schema)
+        return facts
 
     def _before(self, record: Mapping[str, Any], inputs: Mapping[str, Any]) -> Any:
         tool = self._tools.get(record["tool"])
         if tool is not None and not tool.has_preview:
             return NO_PREVIEW
         return Known("before", {}, inputs, is_whole=False)
+
+
+_EGRESS = "sandbox.egress"
+
+
+def _with_targets(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`inputs` with the recorded targets as the set that they were; a list that was shortened is a gap."""
+    told = inputs.get(_EGRESS)
+    if not isinstance(told, list):
+        return inputs
+    rest = {path: value for path, value in inputs.items() if path != _EGRESS}
+    return {**rest, _EGRESS: Targets(told)} if is_exact(told) else rest
 
 
 _CUT = ({"sha256", "bytes"}, {"hmac", "key", "bytes"})

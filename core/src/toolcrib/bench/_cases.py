@@ -16,6 +16,7 @@ from toolcrib.effects import EFFECTS
 from toolcrib.errors import ConfigError
 from toolcrib.policy import NO_PREVIEW, OPEN, Facts
 from toolcrib.principal import Principal
+from toolcrib.sandboxed import FIELDS, sandbox_facts
 
 __all__ = ["CASE_KEYS", "TABLE_KEYS", "TOOL_KEYS", "Case", "read_cases"]
 
@@ -244,8 +245,20 @@ def _principal(fields: Mapping[str, yaml.Node], table: _Table, line: int) -> Pri
 def _facts(fields: Mapping[str, yaml.Node], tool: KnownTool) -> Facts:
     arguments = _arguments(fields.get("arguments"), tool)
     labels = frozenset(_texts(fields.get("labels"), "labels"))
-    sandbox = _record(fields["sandbox"], "sandbox") if "sandbox" in fields else None
-    return Facts(arguments, labels, _before(fields.get("before"), tool), sandbox, _now(fields.get("now")))
+    sandbox = _sandbox(fields["sandbox"]) if "sandbox" in fields else None
+    facts = Facts(arguments, labels, _before(fields.get("before"), tool), sandbox, _now(fields.get("now")))
+    if tool.sandbox is not None:
+        tool.sandbox.fill(facts, tool.schema)
+    return facts
+
+
+def _sandbox(node: yaml.Node) -> Mapping[str, Any]:
+    given = _record(node, "sandbox")
+    for name in given:
+        if name not in FIELDS:
+            rule = f"the fields of a sandbox are {', '.join(FIELDS)}"
+            raise Broken(f"sandbox has no {name!r:.60}", rule, did_you_mean(name, FIELDS), _line(node))
+    return sandbox_facts(given)
 
 
 def _arguments(node: yaml.Node | None, tool: KnownTool) -> Mapping[str, Any]:

@@ -119,6 +119,7 @@ _OTHERS: tuple[tuple[str, Severity, str, str], ...] = (
     ("TC603", "error", "unguarded-argument", "a condition that reads what is absent denies the call"),
     ("TC604", "error", "unguarded-before", "a tool without a preview has no before, and reading it denies"),
     ("TC605", "warning", "unknown-label", "labels come from what tools return"),
+    ("TC606", "error", "unguarded-sandbox", "a tool that runs no code has no sandbox, and reading it denies"),
 )  # fmt: skip
 
 RULES: Mapping[str, LintRule] = {

@@ -8,6 +8,7 @@ from typing import Any
 
 from toolcrib.effects import Effect
 from toolcrib.policy import Governed
+from toolcrib.sandboxed import Sandboxed
 
 __all__ = ["KnownTool", "known_tools"]
 
@@ -28,6 +29,7 @@ class KnownTool:
     has_preview: bool | None = None
     fills: bool = True
     aliases: tuple[str, ...] = ()
+    sandbox: Sandboxed | None = None
 
     @property
     def pack(self) -> str:
@@ -53,4 +55,5 @@ def _known(tool: Governed) -> KnownTool:
         has_preview,
         not declared,
         tuple(getattr(tool, "aliases", ())),
+        getattr(tool, "sandbox", None),
     )

@@ -75,9 +75,19 @@ def _wider(sheet: Sheet, row: Row, table: _Table) -> Row | None:
     for scope in _scopes(tenant, name, act):
         for scopes in subjects:
             for other in scopes.get(scope, ()):
-                if other is not row and other.values[4] in ("True", row.values[4]):
+                if other is not row and _says_as_much(other, row):
                     return other
     return None
+
+
+def _says_as_much(other: Row, row: Row) -> bool:
+    """Whether `other` applies wherever `row` does. An allow row that speaks of the sandbox also grants what
+    goes beyond a tool's defaults, which a row that is silent about it does not.
+    """
+    if other.values[4] == row.values[4]:
+        return True
+    grants = row.kind == "p" and row.values[5] == "allow" == other.values[5]
+    return other.values[4] == "True" and not (grants and "r.ctx.sandbox." in row.values[4])
 
 
 def _scopes(tenant: str, name: str, act: str) -> Iterator[_Scope]:

@@ -103,6 +103,9 @@ def _check_reads(sheet: Sheet, row: Row, stock: _Stock) -> None:
         elif root == "before":
             lacking = [tool for tool in covered if tool.has_preview is False]
             _note_read(sheet, "TC604", row, read, lacking, "has no preview")
+        elif root == "sandbox":
+            lacking = [tool for tool in covered if tool.sandbox is None and tool.schema is not None]
+            _note_read(sheet, "TC606", row, read, lacking, "has no sandbox")
 
 
 def _note_read(sheet: Sheet, id: str, row: Row, read: Read, lacking: list[KnownTool], why: str) -> None:

@@ -16,6 +16,7 @@ from toolcrib.decisions import Decision, Row, Verdict
 from toolcrib.policy import Candidates, Facts, Governed
 from toolcrib.policy._candidates import PlanCandidates
 from toolcrib.policy._evaluate import Raised, evaluate
+from toolcrib.policy._grants import bounded, shortfall, ungranted
 from toolcrib.policy._index import Rule
 from toolcrib.policy._namespace import Namespace, Opened, context
 from toolcrib.policy._plan import NOTHING, Plan, denied_by, granted, lacking
@@ -49,13 +50,21 @@ def weigh(candidates: Candidates, principal: Principal, tool: Governed, facts: F
     if isinstance(candidates, PlanCandidates):
         plan = candidates.plan
         if plan.constant is not None:
-            return Weighed.of(plan.constant)
-        return _Scale(plan, context(principal, tool, facts, {}, plan.reads)).verdict()
+            return Weighed.of(bounded(plan.constant, facts))
+        return _bounded(_Scale(plan, context(principal, tool, facts, {}, plan.reads)).verdict(), facts)
     try:
         decision = candidates.decide(facts)
     except Opened:
         return _unknown(candidates.reads & _UNKNOWABLE)
-    return _unknown(candidates.reads & _UNKNOWABLE) if decision.is_open else Weighed.of(decision)
+    if decision.is_open:
+        return _unknown(candidates.reads & _UNKNOWABLE)
+    return Weighed.of(bounded(decision, facts))
+
+
+def _bounded(weighed: Weighed, facts: Facts) -> Weighed:
+    """As `toolcrib.policy._grants.bounded`."""
+    fields = ungranted(weighed.rows, facts.beyond) if weighed.verdict in ("allow", "review") else []
+    return Weighed("deny", shortfall(fields, facts)) if fields else weighed
 
 
 class _Scale:

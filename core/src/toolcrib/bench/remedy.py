@@ -15,6 +15,7 @@ from typing import Any
 from toolcrib.decisions import Decision, Row
 from toolcrib.errors import PolicyError
 from toolcrib.policy import MODEL, Explanation, Facts, Governed, Policy, explain
+from toolcrib.policy._grants import granting
 from toolcrib.policy._index import ANY
 from toolcrib.principal import NOBODY, Principal
 
@@ -67,7 +68,10 @@ def remedy(policy: Policy, principal: Principal, tool: Governed, facts: Facts) -
         return None
     if any(one.outcome == "condition raises" for one in found.considered):
         return None
-    add = tuple(_narrowest(one, principal, tool) for one in _lacking(found, principal))
+    when, lacking = granting(facts), _lacking(found, principal)
+    if when != "True" and not lacking:
+        lacking = [principal.subjects[0]]  # rows allow it, but none speaks of what it asks of its sandbox
+    add = tuple(_narrowest(one, principal, tool, when) for one in lacking)
     replace = tuple((row, _narrowed(row, principal, tool)) for row in _denying(found))
     try:
         decision = _tried(policy, principal, tool, facts, add, dict(replace))
@@ -98,8 +102,8 @@ def _denying(found: Explanation) -> list[Row]:
     ]
 
 
-def _narrowest(subject: str, principal: Principal, tool: Governed) -> str:
-    return f"p, {subject}, {principal.tenant}, {tool.name}, {tool.effect}, True, allow"
+def _narrowest(subject: str, principal: Principal, tool: Governed, when: str) -> str:
+    return f"p, {subject}, {principal.tenant}, {tool.name}, {tool.effect}, {when}, allow"
 
 
 def _narrowed(row: Row, principal: Principal, tool: Governed) -> str:

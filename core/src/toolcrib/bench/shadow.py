@@ -160,12 +160,18 @@ def _facts(case: Case) -> Facts:
     if before is OPEN and case.tool.preview is None:
         before = NO_PREVIEW
     arguments: Mapping[str, Any] = case.arguments.plain if case.arguments else _UNCHECKED
-    return Facts(
+    facts = Facts(
         arguments=arguments,
         labels=case.labels if _knows_labels(case) else OPEN,  # type: ignore[arg-type]  # reading it is a gap
         before=before,
         session=case.call.principal.session,
     )
+    if case.tool.sandbox is not None:
+        if case.arguments is None:
+            facts.sandbox = Known("sandbox", {}, {}, is_whole=False)
+        else:
+            case.tool.sandbox.fill(facts, case.tool.schema)
+    return facts
 
 
 def _knows_labels(case: Case) -> bool:

@@ -159,6 +159,8 @@ def explain(
     record = before or (OPEN if has_preview else None)
     principal = Principal(agent, user, tenant or desk.tenant)
     facts = Facts(arg, frozenset(label), record)
+    if (sandbox := getattr(governed, "sandbox", None)) is not None:
+        sandbox.fill(facts, getattr(governed, "schema", None))
     policy = Policy.load(desk.policy_folder)
     found = explain_call(policy, principal, governed, facts)
     if as_json:

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from toolcrib.policy import OPEN
@@ -53,7 +54,8 @@ class Case:
     `id` is unique over processes and joins the records of one call. `asked` are the arguments as they were
     asked for, `arguments` as they will run (different after an approver's edit). `intended` says that the
     intent record is written, `started` that the tool was started, `untouched` that no attempt so far can
-    have changed the world, `signed` that its outcome is in the log's hands.
+    have changed the world, `signed` that its outcome is in the log's hands. `beyond` are the limits of a
+    sandbox in which the call goes beyond its tool's defaults, with these.
     """
 
     # Defaults stand on the class: most calls never touch most of them.
@@ -74,12 +76,14 @@ class Case:
     signed: bool = False
     attempts: int = 0
     untouched: bool = True
+    beyond: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, call: ToolCall, watch: Watch | None = None) -> None:
         self.call, self.watch = call, watch
         self.id = f"{_prefix}-{next(_numbers):x}"
         self.began = time.perf_counter()
         self.secrets: list[Mapping[str, Any]] = []
+        self.notes: dict[str, Any] = {}
 
     def tell(self, news: Approval | Progress) -> None:
         """Tell whoever watches; a watcher that raises changes nothing about the call."""

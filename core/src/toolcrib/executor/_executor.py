@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolcrib._arguments import to_json
 from toolcrib._nearest import nearest
+from toolcrib.artifacts import ArtifactStore
 from toolcrib.calls import ToolCall, ToolResult
 from toolcrib.config import ApprovalSettings, LimitSettings
 from toolcrib.errors import (
@@ -41,6 +42,7 @@ from toolcrib.registry import Registry
 if TYPE_CHECKING:
     from toolcrib.approvals import ApprovalChannel
     from toolcrib.audit import AuditLog, HmacKey
+    from toolcrib.sandbox import Sandbox
     from toolcrib.secrets import SecretBroker
     from toolcrib.state import QuotaTake, State
 
@@ -71,13 +73,14 @@ class ToolExecutor:
         limits: LimitSettings | None = None,
         artifacts: Path,
         shadow: Beside | None = None,
+        sandbox: Callable[[], Sandbox] | None = None,
     ) -> None:
         approvals, limits = approvals or ApprovalSettings(), limits or LimitSettings()
         self._registry, self._policy, self._state, self._audit = registry, policy, state, audit
         self._guard = LoopGuard(limits.repeats, limits.repeat_seconds)
         self._records = Records(hmac_key, broker.redactor, shadow)
         self._threads = Threads()
-        self._worker = Worker(broker, limits.attempts)
+        self._worker = Worker(broker, limits.attempts, ArtifactStore(artifacts), sandbox)
         self._previewer = Previewer(registry, self._records, audit, self._worker)
         self.reviewer = Reviewer(
             state,
@@ -191,12 +194,17 @@ class ToolExecutor:
     @staticmethod
     def _facts(case: Case) -> Facts:
         assert case.arguments is not None
-        return Facts(
+        assert case.tool is not None
+        facts = Facts(
             arguments=case.arguments.plain,
             labels=case.labels,
             before=case.before,
             session=case.call.principal.session,
         )
+        if case.tool.sandbox is not None:
+            case.tool.sandbox.fill(facts, case.tool.schema)
+            case.beyond = facts.beyond
+        return facts
 
     async def _decide_again(self, case: Case) -> None:
         """Steps 3, 4 and 6 once more, at the policy revision of now."""
@@ -285,11 +293,21 @@ def _denied(case: Case) -> CallDenied:
     """
     assert case.tool is not None and case.decision is not None
     user, agent = case.call.principal.subjects
+    what, remedy = f"policy does not let {agent} call {case.tool.name} for {user}", ""
+    if case.beyond and not case.decision.rows:
+        fields = case.tool.sandbox.arguments if case.tool.sandbox else {}
+        usual = ", ".join(f"{fields[field]} {_usual(value)}" for field, value in case.beyond.items())
+        what += " with these limits"
+        remedy = f"Ask for no more than is usual ({usual}), or tell the user"
     return CallDenied(
-        f"policy does not let {agent} call {case.tool.name} for {user}",
+        what,
         rule=", ".join(row.place for row in case.decision.rows) or "what no row allows is denied",
-        remedy="Asking again will not help: do something else, or tell the user",
+        remedy=remedy or "Asking again will not help: do something else, or tell the user",
     )
+
+
+def _usual(value: Any) -> str:
+    return "empty" if isinstance(value, frozenset) else f"{value:g}"
 
 
 def _takes(case: Case) -> list[QuotaTake]:

@@ -80,6 +80,8 @@ class Records:
             record["artifact"] = result.artifact
         if case.secrets:
             record["secrets"] = case.secrets
+        if case.notes:
+            record["notes"] = case.notes
         if case.tool is not None and case.tool.labels:
             record["labels"] = sorted(case.tool.labels)
         return self.clean(record)

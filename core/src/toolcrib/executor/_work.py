@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,11 @@ from toolcrib.calls import Status
 from toolcrib.context import CallContext
 from toolcrib.errors import SecretError, ToolError
 from toolcrib.executor._case import Case, Progress
+from toolcrib.executor._notes import take_note
 
 if TYPE_CHECKING:
+    from toolcrib.artifacts import ArtifactStore
+    from toolcrib.sandbox import Sandbox
     from toolcrib.secrets import Secret, SecretBroker
 
 __all__ = ["Ended", "Worker", "is_cancelled_from_outside"]
@@ -40,8 +44,15 @@ class Ended:
 class Worker:
     """Runs tools; the only place that retries."""
 
-    def __init__(self, broker: SecretBroker, attempts: int) -> None:
+    def __init__(
+        self,
+        broker: SecretBroker,
+        attempts: int,
+        artifacts: ArtifactStore,
+        sandbox: Callable[[], Sandbox] | None = None,
+    ) -> None:
         self._broker, self._attempts = broker, attempts
+        self._artifacts, self._sandbox = artifacts, sandbox
         self.redactor = broker.redactor
 
     async def run(self, case: Case) -> Ended:
@@ -89,6 +100,9 @@ class Worker:
             deadline=time.monotonic() + timeout,
             fetch_secret=fetch,
             on_progress=progress,
+            on_note=lambda name, fact: take_note(case.notes, name, fact),
+            artifacts=lambda: self._artifacts.of(principal.tenant),
+            **({"sandbox": self._sandbox} if self._sandbox is not None else {}),
         )
 
     def _pause(self, case: Case, error: ToolError) -> float | None:

@@ -21,6 +21,7 @@ from math import isfinite
 from toolcrib._nearest import did_you_mean
 from toolcrib.policy._futile import check_futile
 from toolcrib.policy._problems import Unfit
+from toolcrib.sandboxed import FIELDS as SANDBOX_FIELDS
 
 __all__ = ["ROOTS", "Condition", "Conditions", "parse_condition"]
 
@@ -31,6 +32,7 @@ ROOTS = ("args", "before", "labels", "user", "agent", "tenant", "session", "tool
 """What stands below `r.ctx`."""
 FIELDS = {
     "tool": ("name", "effect", "labels", "idempotent", "pack"),
+    "sandbox": SANDBOX_FIELDS,
     "now": ("year", "month", "day", "hour", "minute", "second", "weekday", "date", "iso", "timestamp"),
 }
 _PLAIN = ("labels", "user", "agent", "tenant", "session")

@@ -10,6 +10,7 @@ from toolcrib.decisions import Decision, Row
 from toolcrib.policy._candidates import PlanCandidates
 from toolcrib.policy._evaluate import Raised, evaluate
 from toolcrib.policy._facts import OPEN, Facts, Governed
+from toolcrib.policy._grants import granting
 from toolcrib.policy._index import Rule
 from toolcrib.policy._namespace import Namespace, context
 from toolcrib.policy._plan import Plan, rows_of
@@ -56,7 +57,7 @@ def explain(policy: Policy, principal: Principal, tool: Governed, facts: Facts) 
     results = _considered(plan, principal, tool, facts)
     if decision.verdict != "deny" or decision.is_open:
         return Explanation(decision, roles, results, ())
-    return Explanation(decision, roles, results, _remedies(plan, results))
+    return Explanation(decision, roles, results, _remedies(plan, results, granting(facts)))
 
 
 def _considered(plan: Plan, principal: Principal, tool: Governed, facts: Facts) -> list[RowResult]:
@@ -80,14 +81,21 @@ def _result(rule: Rule, ctx: Namespace, *, is_open: bool) -> RowResult:
         return RowResult(rule.row, "condition raises", str(raised))
 
 
-def _remedies(plan: Plan, results: Sequence[RowResult]) -> list[str]:
-    """The fewest changes that would allow the call."""
+def _remedies(plan: Plan, results: Sequence[RowResult], when: str) -> list[str]:
+    """The fewest changes that would allow the call; `when` grants what it asks of a sandbox."""
     outcome = {result.row: result for result in results}
     remedies = []
-    for side in plan.sides:
-        if not any(outcome[rule.row].outcome == "matches" for rule in side.allows):
-            call = plan.call
-            remedies.append(f"add: p, {side.subject}, {call.tenant}, {call.tool}, {call.effect}, True, allow")
+    lacking = [
+        side.subject
+        for side in plan.sides
+        if not any(outcome[rule.row].outcome == "matches" for rule in side.allows)
+    ]
+    denied = any(result.row.values[-1] == "deny" and result.outcome == "matches" for result in results)
+    if not lacking and when != "True" and not denied:
+        lacking = [plan.sides[0].subject]  # rows allow it, but none speaks of what it asks for
+    for subject in lacking:
+        call = plan.call
+        remedies.append(f"add: p, {subject}, {call.tenant}, {call.tool}, {call.effect}, {when}, allow")
     for result in results:
         denies = result.row.kind == "p" and result.row.values[-1] == "deny"
         if denies and result.outcome == "matches":

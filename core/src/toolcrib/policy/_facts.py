@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -53,7 +53,8 @@ class Facts:
     """What conditions may read of one call.
 
     `labels` are the session's, `before` is the previewed record, `OPEN` or `NO_PREVIEW`, `now` is aware
-    (default: the current time), `session` is the principal's unless given.
+    (default: the current time), `session` is the principal's unless given. `sandbox` is what a sandboxed tool
+    asks for, and `beyond` the fields of it that go beyond the tool's defaults, with these defaults.
     """
 
     arguments: Mapping[str, Any]
@@ -62,6 +63,7 @@ class Facts:
     sandbox: Mapping[str, Any] | None = None
     now: datetime | None = None
     session: str | None = None
+    beyond: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.now is not None and self.now.tzinfo is None:

@@ -15,6 +15,7 @@ from toolcrib.policy._facts import Facts, Governed
 from toolcrib.policy._fields import REQUESTER
 from toolcrib.policy._files import read_text
 from toolcrib.policy._gentle import is_gentle, retire
+from toolcrib.policy._grants import bounded
 from toolcrib.policy._index import Index
 from toolcrib.policy._loading import Loaded, load_text, without_collector
 from toolcrib.policy._problems import Problem, raise_first
@@ -97,7 +98,7 @@ class Policy:
 
     def decide(self, candidates: Candidates, facts: Facts) -> Decision:
         """The decision by the revision that the candidates come from, which the decision names."""
-        return candidates.decide(facts)
+        return bounded(candidates.decide(facts), facts)
 
     def roles(self, subject: str, tenant: str) -> tuple[str, ...]:
         """The roles that `user:ID` or `agent:NAME` holds in a tenant, nearest first."""

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from toolcrib.bench._known_tools import KnownTool
 from toolcrib.bench.lint import lint_text
 from toolcrib.bench.tools import NamedTool
 from toolcrib.policy import MODEL
+from toolcrib.sandboxed import Sandboxed
 from toolcrib.tools import Preview, Tool, Toolkit, declared_tool, tool, tools_of
 
 Lint = Callable[..., Any]
@@ -218,3 +220,26 @@ def test_a_label_that_no_tool_gives(ids: Any, lint: Lint) -> None:
     assert ids(reads("'untrused' in r.ctx.labels")) == ["TC605"]
     found = lint(*ROWS, reads("'untrused' in r.ctx.labels"), tools=TOOLS)[-1]
     assert found.remedy == "Did you mean 'untrusted'?"
+
+
+SANDBOXED = KnownTool("crm.run", "read", schema={"properties": {}}, sandbox=Sandboxed())
+PLAIN = KnownTool("crm.get", "read", schema={"properties": {}})
+
+
+def test_a_sandbox_that_some_covered_tool_has_not_is_an_error(ids: Any) -> None:
+    row = "p, lead, acme, crm.*, read, r.ctx.sandbox.memory > 512, deny"
+    assert "TC606" in ids(row, tools=[SANDBOXED, PLAIN])
+    assert "TC606" not in ids(row, tools=[SANDBOXED])
+    guarded = row.replace("r.ctx", 'has(r.ctx, "sandbox.memory") and r.ctx', 1)
+    assert "TC606" not in ids(guarded, tools=[SANDBOXED, PLAIN])
+
+
+@pytest.mark.parametrize(
+    ("when", "covered"), [("r.ctx.sandbox.memory < 512", False), ("r.ctx.now.hour < 12", True)]
+)
+def test_a_row_that_grants_more_than_the_default_is_not_covered_by_a_silent_one(
+    when: str, covered: bool
+) -> None:
+    rows = ("p, lead, acme, crm.*, read, True, allow", f"p, lead, acme, crm.run, read, {when}, allow")
+    found = {one.id for one in lint_text(MODEL, "\n".join((*ROWS[:2], *rows)) + "\n", [SANDBOXED])}
+    assert ("TC303" in found) == covered

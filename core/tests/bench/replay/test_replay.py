@@ -298,8 +298,8 @@ def test_session_and_user_are_read(write: Any, again: Any) -> None:
 
 def test_sandbox_facts_are_not_kept(write: Any, again: Any) -> None:
     write({})
-    assert missing(again(ALLOW + '\np, *, acme, *, *, has(r.ctx, "sandbox.image"), deny')) == {
-        "sandbox.image"
+    assert missing(again(ALLOW + '\np, *, acme, *, *, has(r.ctx, "sandbox.memory"), deny')) == {
+        "sandbox.memory"
     }
 
 
