@@ -1,5 +1,6 @@
 """The test kit: real little servers on loopback, strict as what they stand for."""
 
+from toolcrib.testing.contexts import make_context
 from toolcrib.testing.http import FakeService, Hold, Reply, Request, ServiceRefused
 from toolcrib.testing.model_server import Call, ModelRequest, Say, ScriptedModel, by_turn
 
@@ -14,4 +15,5 @@ __all__ = [
     "ScriptedModel",
     "ServiceRefused",
     "by_turn",
+    "make_context",
 ]
