@@ -171,7 +171,7 @@ REST = {
 
 | key | type | default | what it is |
 |---|---|---|---|
-| `provider` | text | `"local"` | A built-in provider (`local`), or one that a pack brings. |
+| `provider` | text | `"local"` | [Built in](../how-to/choose-a-secret-provider.md), or brought by a pack. |
 | `…` | | | Everything else goes to the provider. |
 """,
     "sandbox": """\
