@@ -2,12 +2,15 @@
 
 import json
 import shutil
+import sqlite3
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from toolcrib import CallContext, Principal
@@ -15,7 +18,9 @@ from toolcrib.secrets import Secret
 from toolcrib_itsm import ITSM, ITSMSettings
 from toolcrib_itsm._desk import build
 from toolcrib_itsm.embedded import EmbeddedBackend
-from toolcrib_itsm.sample import DEMO
+from toolcrib_itsm.roundup import RoundupBackend
+from toolcrib_itsm.sample import DEMO, records
+from toolcrib_itsm.testing import RoundupTracker
 
 
 def context(
@@ -24,7 +29,7 @@ def context(
     user="alice",
     agent="desk",
     tool="itsm.test",
-    key="key-1",
+    key: str = "",
     secret: Any = None,
     seconds: float = 60,
 ) -> CallContext:
@@ -38,7 +43,7 @@ def context(
         tool=tool,
         principal=Principal(agent=agent, user=user, tenant=tenant),
         call_id="call-1",
-        idempotency_key=key,
+        idempotency_key=key or uuid.uuid4().hex,
         deadline=time.monotonic() + seconds,
         fetch_secret=fetch,
     )
@@ -123,7 +128,94 @@ async def embedded(tmp_path, filled):
     await backend.close()
 
 
-WORLDS = ["embedded"]
+@pytest.fixture(scope="session")
+def tracker(tmp_path_factory):
+    """A real Roundup, extended; one for all tests, which bring issues of their own."""
+    with RoundupTracker(tmp_path_factory.mktemp("roundup") / "tracker") as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def classic_tracker(tmp_path_factory):
+    """A real Roundup of the template as it is."""
+    with RoundupTracker(tmp_path_factory.mktemp("classic") / "tracker", extended=False) as served:
+        yield served
+
+
+class Requester:
+    """Somebody outside the desk, in Roundup's own way."""
+
+    def __init__(self, tracker, username="user11"):
+        self.username = username
+        self.rest = httpx.Client(
+            base_url=f"{tracker.url}/rest/data",
+            auth=(username, tracker.password),
+            headers={"X-Requested-With": "rest", "Origin": tracker.url, "Referer": f"{tracker.url}/"},
+            trust_env=False,
+        )
+
+    def opens(self, title, text):
+        """The id of a new issue."""
+        author = {"content": text, "author": self.username}
+        message = self.rest.post("/msg", json=author).json()["data"]["id"]
+        made = self.rest.post("/issue", json={"title": title, "messages": [message], "priority": "bug"})
+        return made.json()["data"]["id"]
+
+    def reads(self, issue):
+        """The text of all messages on it that this person is shown."""
+        linked = self.rest.get(f"/issue/{issue}").json()["data"]["attributes"]["messages"]
+        replies = [self.rest.get(f"/msg/{each['id']}", params={"@verbose": 3}) for each in linked]
+        return [
+            reply.json()["data"]["attributes"]["content"] for reply in replies if reply.status_code == 200
+        ]
+
+
+def rows_of(tracker):
+    """What the tracker holds, without what logins and clocks change."""
+    with sqlite3.connect(f"file:{tracker.folder}/db/db?mode=ro", uri=True) as db:
+        lines = [line for line in db.iterdump() if line.startswith("INSERT") and "otks" not in line]
+    db.close()
+    return lines
+
+
+@pytest.fixture
+async def roundup(tracker):
+    sample = {row["id"]: row for row in records()["ticket"]}
+    requester = Requester(tracker)
+    known, other = (
+        requester.opens(sample[name]["title"], sample[name]["description"])
+        for name in (DEMO.known_ticket, DEMO.unknown_ticket)
+    )
+    settings = {"backend": "roundup", "url": tracker.url, "tracker": "extended"}
+    backend = RoundupBackend(ITSMSettings(**settings))
+    user = {
+        row["username"]: row["id"]
+        for row in requester.rest.get("/user", params={"@fields": "username"}).json()["data"]["collection"]
+    }
+    yield World(
+        name="roundup",
+        itsm=ITSM(backend, ITSMSettings(**settings)),
+        with_settings=lambda **given: ITSM(backend, ITSMSettings(**{**settings, **given})),
+        state=lambda: rows_of(tracker),
+        portal=requester.reads,
+        known=known,
+        other=other,
+        requester=user["user11"],
+        technician=user["pavel"],
+        nobody="999999",
+        ci="1",
+        ci_name="label-printer-001",
+        group=None,
+        secret={"username": "alice", "password": tracker.password},
+        lacks=frozenset({"create_change", "decide_change_approval", "submit_catalog_request"}),
+        backend=backend,
+        extra={"tracker": tracker, "requester": requester},
+    )
+    requester.rest.close()
+    await backend.close()
+
+
+WORLDS = ["embedded", "roundup"]
 
 
 @pytest.fixture(params=WORLDS)

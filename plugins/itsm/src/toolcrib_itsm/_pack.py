@@ -19,6 +19,10 @@ def toolcrib_toolkits(config: PackConfig) -> list[Toolkit]:
 
 
 def _backend(settings: ITSMSettings, config: PackConfig) -> Backend:
+    if settings.backend == "roundup":
+        from toolcrib_itsm.roundup import RoundupBackend  # the client is an extra
+
+        return RoundupBackend(settings)
     from toolcrib_itsm.embedded import EmbeddedBackend
 
     return EmbeddedBackend(config.folder)
