@@ -20,7 +20,8 @@ from toolcrib_itsm._desk import build
 from toolcrib_itsm.embedded import EmbeddedBackend
 from toolcrib_itsm.roundup import RoundupBackend
 from toolcrib_itsm.sample import DEMO, records
-from toolcrib_itsm.testing import RoundupTracker
+from toolcrib_itsm.servicenow import ServiceNowBackend
+from toolcrib_itsm.testing import FakeServiceNow, RoundupTracker, sys_id
 
 
 def context(
@@ -215,7 +216,54 @@ async def roundup(tracker):
     await backend.close()
 
 
-WORLDS = ["embedded", "roundup"]
+ALICE = {"username": "alice.sn", "password": "pass^word<&>"}
+
+
+@pytest.fixture
+def fake():
+    """A fake instance with the sample desk. Nothing but the one constant was ever run as a script there, and
+    nothing was written that it has no field for.
+    """
+    with FakeServiceNow() as service:
+        service.instance.load_sample()
+        service.add_account(ALICE["username"], ALICE["password"], sys_id("USR0000001"))
+        yield service
+    assert not service.failures
+    assert set(service.instance.scripts) <= {"javascript:gs.getUserID()"}
+    assert service.instance.ignored == []
+
+
+@pytest.fixture
+async def servicenow(fake):
+    settings = {"backend": "servicenow", "instance": "acme"}
+    backend = ServiceNowBackend(ITSMSettings(**settings), transport=fake.transport())
+
+    def portal(ticket):
+        rows = fake.instance.tables["sys_journal_field"].values()
+        return [row["value"] for row in rows if row["element_id"] == ticket and row["element"] == "comments"]
+
+    yield World(
+        name="servicenow",
+        itsm=ITSM(backend, ITSMSettings(**settings)),
+        with_settings=lambda **given: ITSM(backend, ITSMSettings(**{**settings, **given})),
+        state=fake.instance.snapshot,
+        portal=portal,
+        known=sys_id(DEMO.known_ticket),
+        other=sys_id(DEMO.unknown_ticket),
+        requester=sys_id(DEMO.requester),
+        technician=sys_id(DEMO.technician),
+        nobody=sys_id("nobody"),
+        ci=sys_id(DEMO.ci),
+        ci_name="label-printer-001",
+        group="Field Support",
+        secret=ALICE,
+        backend=backend,
+        extra={"fake": fake, "change": sys_id(DEMO.change), "item": "Second screen"},
+    )
+    await backend.close()
+
+
+WORLDS = ["embedded", "roundup", "servicenow"]
 
 
 @pytest.fixture(params=WORLDS)

@@ -19,8 +19,12 @@ def toolcrib_toolkits(config: PackConfig) -> list[Toolkit]:
 
 
 def _backend(settings: ITSMSettings, config: PackConfig) -> Backend:
+    if settings.backend == "servicenow":
+        from toolcrib_itsm.servicenow import ServiceNowBackend  # the client libraries are extras
+
+        return ServiceNowBackend(settings)
     if settings.backend == "roundup":
-        from toolcrib_itsm.roundup import RoundupBackend  # the client is an extra
+        from toolcrib_itsm.roundup import RoundupBackend
 
         return RoundupBackend(settings)
     from toolcrib_itsm.embedded import EmbeddedBackend

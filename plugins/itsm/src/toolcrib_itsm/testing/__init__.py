@@ -1,5 +1,7 @@
-"""Counterparts for tests: a real Roundup tracker on loopback."""
+"""Counterparts for tests: a real Roundup tracker, and a strict fake of ServiceNow, both on loopback."""
 
+from toolcrib_itsm.testing._instance import sys_id
 from toolcrib_itsm.testing._roundup import RoundupTracker
+from toolcrib_itsm.testing._servicenow import FakeServiceNow, LoopbackTransport
 
-__all__ = ["RoundupTracker"]
+__all__ = ["FakeServiceNow", "LoopbackTransport", "RoundupTracker", "sys_id"]
