@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -102,10 +103,18 @@ class LimitSettings:
 
 @dataclass(frozen=True, slots=True)
 class SecretSettings:
-    """`[secrets]`: the provider's name, and what else stands there for the provider itself."""
+    """`[secrets]`: the provider's name, how long a value is kept (`0s`: not at all), and what else stands
+    there for the provider itself.
+    """
 
     provider: str = "local"
+    cache: str = "30s"
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def cache_seconds(self) -> float:
+        """`cache` in seconds."""
+        return 0.0 if self.cache.strip() == "0s" else seconds(self.cache, "[secrets] cache")
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +291,14 @@ class _Reader:
             raise ConfigError(
                 f"{self._file}: [secrets] provider is not a name", remedy='Write provider = "local"'
             )
-        return SecretSettings(provider, table)
+        cache = table.pop("cache", SecretSettings().cache)
+        if not isinstance(cache, str):
+            raise ConfigError(
+                f"{self._file}: [secrets] cache is not a duration", remedy='Write cache = "30s"'
+            )
+        settings = SecretSettings(provider, cache, table)
+        _ = settings.cache_seconds  # a duration that does not parse is an error now, not at the first secret
+        return settings
 
     def _sandbox(self) -> SandboxSettings:
         table = dict(self._mapping("sandbox"))
@@ -324,9 +340,20 @@ class _Reader:
 
     def _secret_paths(self, pack: str, table: Any) -> dict[str, str]:
         if isinstance(table, Mapping) and all(isinstance(path, str) for path in table.values()):
+            for name in table:
+                self._check_secret(pack, name)
             return dict(table)
         raise ConfigError(
             f"{self._file}: [packs.{pack}.secrets] is not a table of paths",
             rule="a secret's name is mapped to a path template such as 'crm/{tenant}/salesforce'",
             remedy="Write the path, never the value",
         )
+
+    def _check_secret(self, pack: str, name: str) -> None:
+        """A name that a policy row can write."""
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            raise ConfigError(
+                f"{self._file}: [packs.{pack}.secrets] {name!r} is not a secret's name",
+                rule=f"names match [A-Za-z0-9_-]+, as policy rows write them: secret:{pack}.NAME",
+                remedy="Rename it here, and where the pack's page says how",
+            )

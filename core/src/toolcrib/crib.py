@@ -348,7 +348,7 @@ class Crib:
         from toolcrib.secrets import SecretBroker
 
         templates = {name: pack.secrets for name, pack in self.config.packs.items()}
-        return SecretBroker(self.secret_provider, templates)
+        return SecretBroker(self.secret_provider, templates, cache=self.config.secrets.cache_seconds)
 
     @cached_property
     def secret_provider(self) -> SecretProvider:
@@ -432,13 +432,15 @@ class Crib:
         if "executor" in opened:
             opened.pop("executor").close()
         self._close_toolkits()
-        if (provider := opened.pop("secret_provider", None)) is not None:
-            self._close_loose(provider)
         if (sandbox := opened.pop("sandbox", None)) is not None:
             self._close_loose(sandbox)
         for name in ("policy_source", "policy_origin", "shadow", "state", "audit"):
             if (part := opened.pop(name, None)) is not None:
                 part.close()
+        # Last, since the log may sign with what the provider keeps; then leases and logins are given back.
+        provider, broker = opened.pop("secret_provider", None), opened.pop("broker", None)
+        if provider is not None:
+            self._close_loose(broker or provider)
         if self._background is not None:
             self._background.close()
             self._background = None
@@ -451,7 +453,7 @@ class Crib:
         for toolkit in toolkits:
             self._close_loose(toolkit)
 
-    def _close_loose(self, part: Toolkit | SecretProvider | Sandbox) -> None:
+    def _close_loose(self, part: Toolkit | SecretProvider | SecretBroker | Sandbox) -> None:
         try:
             (self._background or Once()).run(part.close())
         except Exception as error:  # the others, the state and the log are closed all the same

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
-__all__ = ["EFFECTS", "Effect", "effect_of", "mcp_annotations"]
+__all__ = ["EFFECTS", "USE", "Act", "Effect", "effect_of", "mcp_annotations"]
 
 Effect: TypeAlias = Literal["read", "write", "send", "destructive"]
 """`read` changes nothing · `write` can be corrected later · `send` leaves the organisation · `destructive`
@@ -13,6 +13,12 @@ cannot be undone.
 """
 
 EFFECTS: tuple[Effect, ...] = ("read", "write", "send", "destructive")
+
+Act: TypeAlias = Literal["read", "write", "send", "destructive", "use"]
+"""What stands in a policy row's act: an effect of a tool, or the use of a secret."""
+
+USE: Final = "use"
+"""The act on objects `secret:PACK.NAME`."""
 
 
 def mcp_annotations(effect: Effect, *, idempotent: bool) -> dict[str, bool]:

@@ -57,7 +57,8 @@ async def test_a_secret_is_taken_out_before_a_text_is_cut(
             return "ok"
 
     config = '[packs.local.secrets]\nkey = "plain/key"\n'
-    crib = make(ALLOW + "\np, *, acme, local.act, *, r.ctx.before.n == 1, deny", Accounts(), config=config)
+    rows = ALLOW + "\np, *, acme, secret:local.key, use, True, allow"
+    crib = make(rows + "\np, *, acme, local.act, *, r.ctx.before.n == 1, deny", Accounts(), config=config)
     LocalProvider(tmp_path / ".toolcrib").put("plain/key", SECRET)
     me = crib.principal("a", "alice")
     assert SECRET[:4] not in (await crib.call("look", {}, me)).text

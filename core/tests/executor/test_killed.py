@@ -20,6 +20,7 @@ from toolcrib.testing.cribs import write_crib
 
 ROWS = """
 p, *, acme, local.*, *, True, allow
+p, *, acme, secret:local.carrier, use, True, allow
 p, *, acme, local.ship, write, r.ctx.before.state == 'shipped', deny
 p2, *, acme, local.ship, write, True, lead
 p3, *, acme, local.ship, 5/hour per user

@@ -47,6 +47,7 @@ EFFECTS = {
     "crm.drop": "destructive",
     "mail.send": "send",
     "crmx.get": "read",
+    "secret:crm.key": "use",
 }
 CONDITIONS = (
     "r.ctx.args.amount > 10",
@@ -84,11 +85,11 @@ def random_rows(chance: random.Random) -> list[str]:
 
     def head() -> str:
         tenant = pick(("*", *TENANTS, *TENANTS))
-        name = pick(("*", "*", "crm.*", "crm.*", "mail.*", *EFFECTS))
+        name = pick(("*", "*", "crm.*", "crm.*", "mail.*", "secret:crm.*", *EFFECTS))
         return f"{subject()}, {tenant}, {name}"
 
     def act() -> str:
-        return pick(("*", "*", "read", "write", "send", "destructive"))
+        return pick(("*", "*", "read", "write", "send", "destructive", "use"))
 
     def when() -> str:
         return "True" if chance.random() < 0.55 else pick((*CONDITIONS, *ABOUT_BEFORE, *ABOUT_BEFORE))

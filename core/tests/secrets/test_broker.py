@@ -88,7 +88,8 @@ async def test_what_a_provider_says_in_failing_is_not_repeated():
         await broker.secret("mail", "smtp", ALICE)
     assert "RuntimeError" in str(caught.value)
     assert "PRIVATE" not in str(caught.value)
-    assert caught.value.__suppress_context__
+    assert "mail/smtp" in str(caught.value)
+    assert caught.value.__suppress_context__ or caught.value.__cause__ is None
 
 
 async def test_a_redactor_may_be_shared():

@@ -11,6 +11,7 @@ from toolcrib.testing import FakeService, Reply
 MODEL = (importlib.resources.files("toolcrib_policies") / "model.conf").read_text()
 ROWS = """
 p, *, *, research.*, read, not ('untrusted' in r.ctx.labels and r.ctx.args.query == 'second'), allow
+p, *, *, secret:research.research, use, True, allow
 """
 CONFIG = """
 [crib]

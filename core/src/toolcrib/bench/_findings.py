@@ -59,10 +59,12 @@ _ERRORS = (
     ("TC106", "bad-role", "a role has a plain name, and is given to one subject by a row",
      r"a role's name|a g row gives|requester means"),
     ("TC107", "bad-tenant", "a domain is one tenant or *", r"a domain is "),
-    ("TC108", "bad-object", "an object is pack.tool, pack.* or *", r"an object is [^;]*$"),
+    ("TC108", "bad-object", "an object is pack.tool, pack.* or *, or secret:pack.name",
+     r"an object is [^;]*$"),
     ("TC109", "wildcard-inside-object", "keyMatch ignores everything after the first *",
      r"an object is .*keyMatch"),
-    ("TC110", "unknown-effect", "act is read, write, send, destructive or *", r"act is "),
+    ("TC110", "unknown-effect", "act is read, write, send, destructive or *; of a secret it is use",
+     r"act is "),
     ("TC111", "bad-eft", "eft is allow or deny in lower case; Casbin ignores any other", r"eft is "),
     ("TC112", "bad-approvers", "approvers are requester, user:ID or a role, joined by |", r"approvers are "),
     ("TC113", "bad-quota", "a quota is NUMBER/second|minute|hour|day|week per user|agent|tenant",
@@ -120,6 +122,8 @@ _OTHERS: tuple[tuple[str, Severity, str, str], ...] = (
     ("TC604", "error", "unguarded-before", "a tool without a preview has no before, and reading it denies"),
     ("TC605", "warning", "unknown-label", "labels come from what tools return"),
     ("TC606", "error", "unguarded-sandbox", "a tool that runs no code has no sandbox, and reading it denies"),
+    ("TC607", "warning", "no-such-secret", "a row for a secret applies to names that a pack's config has"),
+    ("TC608", "error", "review-of-secret", "a secret is used while the tool runs, when nobody can be asked"),
 )  # fmt: skip
 
 RULES: Mapping[str, LintRule] = {

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from toolcrib.effects import Effect
+from toolcrib.effects import Act
 from toolcrib.policy import Governed
 from toolcrib.sandboxed import Sandboxed
 
@@ -22,7 +22,7 @@ class KnownTool:
     """
 
     name: str
-    effect: Effect
+    effect: Act
     labels: frozenset[str] = frozenset()
     idempotent: bool = False
     schema: Mapping[str, Any] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from toolcrib.bench._findings import RULES, Finding, Severity
@@ -22,13 +22,20 @@ COLUMNS: Mapping[str, Sequence[str]] = {
 
 
 class Sheet:
-    """A loaded policy of the shipped model; `lines` are the texts of its rows by line number."""
+    """A loaded policy of the shipped model; `lines` are the texts of its rows by line number, `secrets` the
+    names (`pack.name`) that the config has, None where it is not known.
+    """
 
     def __init__(
-        self, loaded: Loaded, lines: Mapping[int, str], file: str, tools: Sequence[KnownTool] | None
+        self,
+        loaded: Loaded,
+        lines: Mapping[int, str],
+        file: str,
+        tools: Sequence[KnownTool] | None,
+        secrets: Collection[str] | None = None,
     ) -> None:
         self.rows, self.roles = loaded.rows, loaded.roles
-        self.lines, self.file, self.tools = lines, file, tools
+        self.lines, self.file, self.tools, self.secrets = lines, file, tools, secrets
         self.found: list[Finding] = []
 
     def of(self, *kinds: str) -> list[Row]:

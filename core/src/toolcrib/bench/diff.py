@@ -15,7 +15,7 @@ from toolcrib.bench._touched import RowsByTenant, Touched, changed_tenants
 from toolcrib.bench.cells import Cell, State, approvers, condition
 from toolcrib.bench.view import EVERYBODY, View, kind_of, rows_by_tenant
 from toolcrib.decisions import Row
-from toolcrib.effects import EFFECTS, Effect
+from toolcrib.effects import Act
 from toolcrib.policy import Governed, Policy
 
 __all__ = ["Change", "Kind", "diff", "diff_everywhere"]
@@ -32,6 +32,9 @@ _BECOMES: dict[State, Kind] = {
 _WIDTH: dict[State, int] = {"deny": 0, "review": 1, "depends": 1, "allow": 2}
 
 
+_GRAVITY: tuple[Act, ...] = ("read", "write", "use", "send", "destructive")
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One tool that becomes something else for one subject (`*`: everybody).
@@ -43,7 +46,7 @@ class Change:
     tenant: str
     subject: str
     tool: str
-    effect: Effect
+    effect: Act
     kind: Kind
     before: Cell
     after: Cell
@@ -163,10 +166,10 @@ def _identity(change: Change, tenant: str) -> Hashable:
 
 
 def _radius(change: Change) -> tuple[Any, ...]:
-    """Effects from destructive to read, then by how many meet it, then what becomes wider."""
+    """Acts from destructive to read, then by how many meet it, then what becomes wider."""
     wider = {True: 0, None: 1, False: 2}[change.wider]
     return (
-        -EFFECTS.index(change.effect),
+        -_GRAVITY.index(change.effect),
         -len(change.principals),
         wider,
         change.tenant,

@@ -8,7 +8,7 @@ look, and often meant.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from toolcrib.bench._findings import RULES, SEVERITIES, Finding, LintRule, Sever
 from toolcrib.bench._known_tools import known_tools
 from toolcrib.bench._lint_people import check_people
 from toolcrib.bench._lint_reach import check_reach
+from toolcrib.bench._lint_secrets import check_secrets
 from toolcrib.bench._lint_tools import check_tools
 from toolcrib.bench._sheet import Sheet
 from toolcrib.errors import PolicyError, ToolcribWarning
@@ -36,23 +37,28 @@ class Linted:
     revision: str | None = None
 
 
-def lint(folder: Path, tools: Iterable[Governed] | None = None) -> list[Finding]:
+def lint(
+    folder: Path, tools: Iterable[Governed] | None = None, secrets: Collection[str] | None = None
+) -> list[Finding]:
     """Everything worth a look in a policy folder, in the order of the file; never raises for a bad policy.
 
     `tools` are those that rows may name (a crib's registry); None or none: not known, so objects and
-    arguments are not checked. A finding of severity `error` is one that a policy must not go into force with.
+    arguments are not checked. `secrets` are the names (`pack.name`) of the packs' config; None: not known. A
+    finding of severity `error` is one that a policy must not go into force with.
     """
-    return examine(folder, tools).findings
+    return examine(folder, tools, secrets).findings
 
 
-def examine(folder: Path, tools: Iterable[Governed] | None = None) -> Linted:
+def examine(
+    folder: Path, tools: Iterable[Governed] | None = None, secrets: Collection[str] | None = None
+) -> Linted:
     """The same, with what was read."""
     folder = Path(folder)
     try:
         model, rows = (read_text(folder / name) for name in (MODEL_FILE, POLICY_FILE))
     except PolicyError as error:
         return Linted([_unreadable(error, folder)])
-    return _examine(model, rows, tools, folder, POLICY_FILE, None)
+    return _examine(model, rows, tools, folder, POLICY_FILE, None, secrets)
 
 
 def lint_text(
@@ -78,6 +84,7 @@ def _examine(
     folder: Path,
     file: str,
     numbers: Sequence[int] | None,
+    secrets: Collection[str] | None = None,
 ) -> Linted:
     try:
         with without_collector(), warnings.catch_warnings():
@@ -89,7 +96,7 @@ def _examine(
     if loaded.problems:
         return Linted([_from_problem(one, folder, lines) for one in loaded.problems])
     known = None if tools is None else known_tools(tools)
-    findings = _look(loaded, Sheet(loaded, lines, str(folder / file), known))
+    findings = _look(loaded, Sheet(loaded, lines, str(folder / file), known, secrets))
     return Linted(findings, len(loaded.rows), revision_of(model, rows))
 
 
@@ -103,6 +110,7 @@ def _look(loaded: Loaded, sheet: Sheet) -> list[Finding]:
     check_reach(sheet)
     check_people(sheet)
     check_tools(sheet)
+    check_secrets(sheet)
     return sorted(sheet.found, key=lambda one: (one.line, one.column, one.id))
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolcrib.effects import EFFECTS, Effect
+from toolcrib.decisions import Row
+from toolcrib.effects import EFFECTS, USE, Act
 from toolcrib.errors import PolicyError
 from toolcrib.policy import Governed, Policy
+from toolcrib.policy._facts import SECRET
 from toolcrib.policy._files import read_text
 
 __all__ = ["NamedTool", "named_tools", "read_tools", "tools_of_rows"]
@@ -20,7 +22,7 @@ class NamedTool:
     """A tool by name and effect; `pack.*` and `*` stand for any other tool of the pack, or of all."""
 
     name: str
-    effect: Effect
+    effect: Act
     labels: frozenset[str] = frozenset()
     idempotent: bool = False
 
@@ -66,6 +68,20 @@ def tools_of_rows(policies: Sequence[Policy], tools: Iterable[Governed] = ()) ->
     `pack.*` and `*` stand for the tools that nobody named.
     """
     known = {tool.name for tool in tools}
-    names = {row.values[2] for policy in policies for row in policy.rows if row.kind != "g"}
+    rows = [row for policy in policies for row in policy.rows if row.kind != "g"]
+    names = {row.values[2] for row in rows if not row.values[2].startswith(SECRET)}
     names |= {f"{name.partition('.')[0]}.*" for name in names if name != "*"} | {"*"}
-    return [NamedTool(name, effect) for name in sorted(names - known) for effect in EFFECTS]
+    found: list[Governed] = [NamedTool(name, effect) for name in sorted(names - known) for effect in EFFECTS]
+    return found + _secrets_of(rows)
+
+
+def _secrets_of(rows: Iterable[Row]) -> list[Governed]:
+    """The secrets that rows name, and `secret:*` for all others where a row on everything is for their
+    use.
+    """
+    objects = {row.values[2] for row in rows}
+    named = {name for name in objects if name.startswith(SECRET)}
+    named |= {f"{name.partition('.')[0]}.*" for name in named}
+    if named or any(row.values[2:4] == ("*", USE) for row in rows):
+        named.add(f"{SECRET}*")
+    return [NamedTool(name, USE) for name in sorted(named)]

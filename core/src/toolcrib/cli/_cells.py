@@ -80,11 +80,17 @@ def installed_tools(desk: Desk, file: Path | None) -> list[Governed]:
 
 
 def one_tool(desk: Desk, name: str, effect: Effect | None, file: Path | None) -> Governed:
-    """A tool by name, or one that is not installed by its effect; raises `PolicyError` for an unknown one."""
+    """A tool by name, a secret (`secret:PACK.NAME`), or a tool that is not installed, by its effect; raises
+    `PolicyError` for an unknown one.
+    """
     from toolcrib._nearest import did_you_mean
     from toolcrib.bench.tools import NamedTool
+    from toolcrib.effects import USE
     from toolcrib.errors import PolicyError
+    from toolcrib.policy._facts import SECRET
 
+    if name.startswith(SECRET):
+        return NamedTool(name, USE)
     if effect is not None:
         return NamedTool(name, effect)
     known = {tool.name: tool for tool in installed_tools(desk, file)}

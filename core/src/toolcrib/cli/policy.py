@@ -11,7 +11,7 @@ import click
 
 from toolcrib.cli._lazy import LazyGroup
 from toolcrib.cli._print import as_json, console, emit_json, plain
-from toolcrib.effects import EFFECTS, Effect
+from toolcrib.effects import EFFECTS, USE, Act, Effect
 from toolcrib.errors import PolicyError, UnknownTool
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class _Named:
     """A tool that is not installed, as far as policy can see it."""
 
     name: str
-    effect: Effect
+    effect: Act
     labels: frozenset[str] = frozenset()
     idempotent: bool = False
     preview: None = None
@@ -146,7 +146,7 @@ def explain(
     effect: str | None,
     as_json: bool,
 ) -> None:
-    """Decide one call to TOOL without making it, and say why.
+    """Decide one call to TOOL without making it, and say why. TOOL may be a secret: secret:PACK.NAME.
 
     VALUEs are JSON where they can be (`amount=5`), else text; `a.b=1` is a field of a field.
     """
@@ -172,6 +172,10 @@ def explain(
 
 def _tool(desk: Desk, name: str, effect: str | None) -> tuple[Governed, bool]:
     """The tool, and whether it has a preview; one that is not installed might."""
+    from toolcrib.policy._facts import SECRET
+
+    if name.startswith(SECRET):
+        return _Named(name, USE), False
     if effect is not None:
         return _Named(name, cast("Effect", effect)), True
     try:

@@ -41,9 +41,9 @@ def lint(
     """
     from toolcrib.bench.lint import examine
 
-    tools = tools_or_none(desk, tools_file)
+    tools, secrets = tools_or_none(desk, tools_file), _secrets(desk)
     with busy("Looking at the policy"):
-        seen = [examine(folder, tools) for folder in _folders(desk, paths)]
+        seen = [examine(folder, tools, secrets) for folder in _folders(desk, paths)]
     findings = [finding for one in seen for finding in one.findings]
     if sarif_file:
         _write_sarif(findings, sarif_file)
@@ -54,6 +54,13 @@ def lint(
     grave = _LEVELS[: _LEVELS.index(fail_on) + 1]
     if any(finding.severity in grave for finding in findings):
         raise click.exceptions.Exit(1)
+
+
+def _secrets(desk: Desk) -> set[str] | None:
+    """The secrets that the packs' config names; None where there is no config."""
+    if not desk.file.exists():
+        return None
+    return {f"{pack}.{name}" for pack, table in desk.config.packs.items() for name in table.secrets}
 
 
 def _folders(desk: Desk, paths: Iterable[Path]) -> list[Path]:

@@ -34,7 +34,8 @@ def who_can(
     folder: Path | None,
     as_json: bool,
 ) -> None:
-    """List who may call TOOL: users, agents and roles, and which user by which agent.
+    """List who may call TOOL (or use secret:PACK.NAME): users, agents and roles, and which user by which
+    agent.
 
     A call needs both a user and an agent that may; the stricter answer of the two counts.
     """

@@ -56,6 +56,8 @@ class Case:
     intent record is written, `started` that the tool was started, `untouched` that no attempt so far can
     have changed the world, `signed` that its outcome is in the log's hands. `beyond` are the limits of a
     sandbox in which the call goes beyond its tool's defaults, with these.
+    have changed the world, `signed` that its outcome is in the log's hands.
+    `secrets` are those that were handed to the tool, `refused` those that were not.
     """
 
     # Defaults stand on the class: most calls never touch most of them.
@@ -84,6 +86,7 @@ class Case:
         self.began = time.perf_counter()
         self.secrets: list[Mapping[str, Any]] = []
         self.notes: dict[str, Any] = {}
+        self.refused: list[Mapping[str, Any]] = []
 
     def tell(self, news: Approval | Progress) -> None:
         """Tell whoever watches; a watcher that raises changes nothing about the call."""

@@ -32,6 +32,7 @@ from toolcrib.executor._preview import Previewer
 from toolcrib.executor._recall import Recaller
 from toolcrib.executor._records import Beside, Records
 from toolcrib.executor._review import Reviewer
+from toolcrib.executor._secrets import SecretGate
 from toolcrib.executor._settle import Settler
 from toolcrib.executor._threads import Threads, finish
 from toolcrib.executor._words import refusal
@@ -80,7 +81,8 @@ class ToolExecutor:
         self._guard = LoopGuard(limits.repeats, limits.repeat_seconds)
         self._records = Records(hmac_key, broker.redactor, shadow)
         self._threads = Threads()
-        self._worker = Worker(broker, limits.attempts, ArtifactStore(artifacts), sandbox)
+        gate = SecretGate(broker, state, self._threads)
+        self._worker = Worker(gate, limits.attempts, ArtifactStore(artifacts), sandbox)
         self._previewer = Previewer(registry, self._records, audit, self._worker)
         self.reviewer = Reviewer(
             state,

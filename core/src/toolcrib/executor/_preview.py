@@ -19,6 +19,7 @@ from toolcrib.registry import Registry
 from toolcrib.tools import Tool
 
 if TYPE_CHECKING:
+    from toolcrib._arguments import Frozen
     from toolcrib.audit import AuditLog
 
 __all__ = ["Previewer"]
@@ -40,27 +41,27 @@ class Previewer:
         raw = to_json(tool.name, arguments)
         frozen = tool.arguments.freeze(tool.name, raw)
         await self._audit.append(self._records.preview(case, "intent", tool, frozen.plain))
+        inner = _inner(case, tool, frozen)
         try:
-            value = await self._run(case, tool, frozen.values)
+            value = await self._run(inner, tool, frozen.values)
         except BaseException as error:
             if is_cancelled_from_outside(error):
-                await self._end(case, tool, status="cancelled")
+                await self._end(case, tool, inner, status="cancelled")
                 raise
-            await self._end(case, tool, status="failed", error=describe(error, self._worker.redactor.clean))
+            await self._end(
+                case, tool, inner, status="failed", error=describe(error, self._worker.redactor.clean)
+            )
             raise _failed(case, tool) from error
         case.before, case.preview_digest = value
-        await self._end(case, tool, status="done", result_digest=case.preview_digest)
+        await self._end(case, tool, inner, status="done", result_digest=case.preview_digest)
 
-    async def _end(self, case: Case, tool: Tool, **facts: str) -> None:
-        await self._audit.append(self._records.preview(case, "outcome", tool, {}, **facts))
+    async def _end(self, case: Case, tool: Tool, inner: Case, **facts: str) -> None:
+        await self._audit.append(self._records.preview(case, "outcome", tool, {}, inner, **facts))
 
-    async def _run(self, case: Case, tool: Tool, values: Any) -> tuple[Any, str]:
-        inner = Case(case.call)
-        inner.tool = tool
+    async def _run(self, inner: Case, tool: Tool, values: Any) -> tuple[Any, str]:
         context = self._worker.context(inner, tool.timeout)
         async with asyncio.timeout(tool.timeout):
             result = await tool.start(values, context)
-        case.secrets.extend(inner.secrets)
         handover = pack_up(result, self._worker.redactor, LARGEST)
         if handover.value is None and handover.whole is None:
             return None, ""  # the tool says that there is no record: `before` is absent
@@ -80,6 +81,14 @@ class Previewer:
                 remedy="Ask the pack's author, or lock another version",
             )
         return found
+
+
+def _inner(case: Case, tool: Tool, arguments: Frozen) -> Case:
+    """The preview as a case of its own; its secrets are decided as those of the call that it is part of."""
+    inner = Case(case.call)
+    inner.tool, inner.arguments = tool, arguments
+    inner.policy, inner.decision, inner.labels = case.policy, case.decision, case.labels
+    return inner
 
 
 def _failed(case: Case, tool: Tool) -> CallDenied:

@@ -78,8 +78,7 @@ class Records:
             record["result_digest"] = digest
         if result.artifact:
             record["artifact"] = result.artifact
-        if case.secrets:
-            record["secrets"] = case.secrets
+        _add_secrets(record, case)
         if case.notes:
             record["notes"] = case.notes
         if case.tool is not None and case.tool.labels:
@@ -87,13 +86,21 @@ class Records:
         return self.clean(record)
 
     def preview(
-        self, case: Case, kind: str, tool: Tool, arguments: Mapping[str, Any], **more: Any
+        self,
+        case: Case,
+        kind: str,
+        tool: Tool,
+        arguments: Mapping[str, Any],
+        inner: Case | None = None,
+        **more: Any,
     ) -> dict[str, Any]:
-        """Intent or outcome of a preview, which is a read inside the call."""
+        """Intent or outcome of a preview, which is a read inside the call, with the secrets of `inner`."""
         record = self._call(kind, case)
         record.update(tool=tool.name, effect="read", preview_of=case.call.call_id, id=f"{case.id}p")
         if kind == "intent":
             record["arguments"] = self._hidden(_sensitive_in_preview(case, tool), arguments)
+        if inner is not None:
+            _add_secrets(record, inner)
         record.update(more)
         return self.clean(record)
 
@@ -208,6 +215,14 @@ class Records:
             return record
         cleaned: dict[str, Any] = self._redactor.clean_value(record)
         return cleaned
+
+
+def _add_secrets(record: dict[str, Any], case: Case) -> None:
+    """What was used, by path and version, and what was refused, by name."""
+    if case.secrets:
+        record["secrets"] = case.secrets
+    if case.refused:
+        record["secrets_refused"] = case.refused
 
 
 def _roles(policy: Policy, principal: Principal) -> dict[str, list[str]]:

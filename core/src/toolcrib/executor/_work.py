@@ -23,8 +23,9 @@ from toolcrib.executor._notes import take_note
 
 if TYPE_CHECKING:
     from toolcrib.artifacts import ArtifactStore
+    from toolcrib.executor._secrets import SecretGate
     from toolcrib.sandbox import Sandbox
-    from toolcrib.secrets import Secret, SecretBroker
+    from toolcrib.secrets import Secret
 
 __all__ = ["Ended", "Worker", "is_cancelled_from_outside"]
 
@@ -46,14 +47,14 @@ class Worker:
 
     def __init__(
         self,
-        broker: SecretBroker,
+        secrets: SecretGate,
         attempts: int,
         artifacts: ArtifactStore,
         sandbox: Callable[[], Sandbox] | None = None,
     ) -> None:
-        self._broker, self._attempts = broker, attempts
+        self._secrets, self._attempts = secrets, attempts
         self._artifacts, self._sandbox = artifacts, sandbox
-        self.redactor = broker.redactor
+        self.redactor = secrets.redactor
 
     async def run(self, case: Case) -> Ended:
         """Start the tool and see it to its end. Only a cancellation from outside is raised."""
@@ -81,12 +82,9 @@ class Worker:
     def context(self, case: Case, timeout: float) -> CallContext:
         """What the running tool may ask for."""
         assert case.tool is not None
-        pack, principal = case.tool.pack, case.call.principal
 
         async def fetch(name: str) -> Secret:
-            secret = await self._broker.secret(pack, name, principal)
-            case.secrets.append({"path": secret.path, "version": secret.version})
-            return secret
+            return await self._secrets.use(case, name)
 
         def progress(message: str, fraction: float | None) -> None:
             if case.watch is not None:
@@ -94,14 +92,14 @@ class Worker:
 
         return CallContext(
             tool=case.tool.name,
-            principal=principal,
+            principal=case.call.principal,
             call_id=case.call.call_id,
             idempotency_key=case.call.key,
             deadline=time.monotonic() + timeout,
             fetch_secret=fetch,
             on_progress=progress,
             on_note=lambda name, fact: take_note(case.notes, name, fact),
-            artifacts=lambda: self._artifacts.of(principal.tenant),
+            artifacts=lambda: self._artifacts.of(case.call.principal.tenant),
             **({"sandbox": self._sandbox} if self._sandbox is not None else {}),
         )
 

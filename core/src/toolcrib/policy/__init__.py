@@ -7,7 +7,7 @@
 
 from toolcrib.policy._candidates import Candidates
 from toolcrib.policy._explain import Explanation, RowResult, explain
-from toolcrib.policy._facts import NO_PREVIEW, OPEN, Facts, Governed
+from toolcrib.policy._facts import NO_PREVIEW, OPEN, Facts, Governed, SecretUse
 from toolcrib.policy._history import Entry, History
 from toolcrib.policy._model import MODEL
 from toolcrib.policy._origin import FolderOrigin, Origin, Texts
@@ -33,6 +33,7 @@ __all__ = [
     "Problem",
     "Quota",
     "RowResult",
+    "SecretUse",
     "Texts",
     "explain",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from toolcrib.effects import Effect
+from toolcrib.effects import Act
 from toolcrib.policy._candidates import PlanCandidates
 from toolcrib.policy._facts import Governed
 from toolcrib.policy._index import Index
@@ -16,7 +16,7 @@ from toolcrib.principal import Principal
 
 __all__ = ["IndexEngine", "PlainEngine"]
 
-_Key: TypeAlias = tuple[tuple[str, str], str, str, Effect]
+_Key: TypeAlias = tuple[tuple[str, str], str, str, Act]
 
 MEMORY = 8192
 """Calls (subjects, tenant, tool, effect) that are remembered, about 1 kB each."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from toolcrib.effects import Effect
+from toolcrib.effects import USE, Act
 
-__all__ = ["NO_PREVIEW", "OPEN", "Facts", "Governed"]
+__all__ = ["NO_PREVIEW", "OPEN", "SECRET", "Facts", "Governed", "SecretUse"]
 
 
 class _Marker(enum.Enum):
@@ -32,8 +32,8 @@ class Governed(Protocol):
         """Canonical: `pack.tool`."""
 
     @property
-    def effect(self) -> Effect:
-        """What the tool does to the world: `r.act`."""
+    def effect(self) -> Act:
+        """What the tool does to the world, `use` for a secret: `r.act`."""
 
     @property
     def labels(self) -> frozenset[str]:
@@ -46,6 +46,42 @@ class Governed(Protocol):
     @property
     def pack(self) -> str:
         """`r.ctx.tool.pack`."""
+
+
+SECRET: Final = "secret:"  # noqa: S105 - no secret, but how a row names one
+"""How the object of a secret begins: `secret:PACK.NAME`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretUse:
+    """The use of a secret by a running tool, as policy sees it: object `secret:PACK.NAME`, act `use`.
+
+    Conditions read the `tool` that asks, as they do for its call.
+    """
+
+    name: str
+    tool: Governed
+    effect: Act = USE
+
+    @classmethod
+    def of(cls, secret: str, tool: Governed) -> SecretUse:
+        """The use of its pack's `secret` by `tool`."""
+        return cls(f"{SECRET}{tool.pack}.{secret}", tool)
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The tool's."""
+        return self.tool.labels
+
+    @property
+    def idempotent(self) -> bool:
+        """The tool's."""
+        return self.tool.idempotent
+
+    @property
+    def pack(self) -> str:
+        """The tool's."""
+        return self.tool.pack
 
 
 @dataclass(slots=True)

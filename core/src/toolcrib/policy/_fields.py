@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from toolcrib._nearest import did_you_mean
-from toolcrib.effects import EFFECTS
+from toolcrib.effects import EFFECTS, USE
 from toolcrib.policy._problems import Unfit
 from toolcrib.policy._quota import parse_quota
 
@@ -21,8 +21,8 @@ REQUESTER = "requester"
 
 _NAME = re.compile(r"[A-Za-z0-9@._-]+")
 _SUBJECT = re.compile(r"(?:(?:user|agent):)?[A-Za-z0-9@._-]+|\*")
-_EXACT = re.compile(r"[a-z0-9][a-z0-9_-]*\.[A-Za-z0-9_-]+")
-_PACK = re.compile(r"[a-z0-9][a-z0-9_-]*\.\*")
+_EXACT = re.compile(r"(?:secret:)?[a-z0-9][a-z0-9_-]*\.[A-Za-z0-9_-]+")
+_PACK = re.compile(r"(?:secret:)?[a-z0-9][a-z0-9_-]*\.\*")
 _SUBJECT_RULE = "a subject is user:ID, agent:NAME, a role's name or *"
 _ROLE_RULE = "a role's name matches [A-Za-z0-9@._-]+"
 
@@ -85,25 +85,28 @@ def check_domain(value: str) -> None:
 
 
 def check_object(value: str) -> None:
-    """`pack.tool`, `pack.*` or `*`."""
+    """`pack.tool`, `pack.*`, `secret:pack.name`, `secret:pack.*` or `*`."""
     check_plain(value)
     if value == "*" or _EXACT.fullmatch(value) or _PACK.fullmatch(value):
         return
     star = "Casbin's keyMatch ignores everything after the first *, so this would grant more than it says"
-    rule = "an object is pack.tool, pack.* or *"
+    rule = "an object is pack.tool, pack.* or *, or secret:pack.name"
+    if value.startswith("secret:"):
+        remedy = "Name the secrets one by one, or those of one pack: secret:pack.*"
+        raise Unfit(f"object {value!r}", f"{rule}; {star}" if "*" in value else rule, remedy)
     if "*" in value:
         raise Unfit(f"object {value!r}", f"{rule}; {star}", "Name the tools one by one, or the whole pack")
     raise Unfit(f"object {value!r}", rule, "Write the canonical name of the tool (`toolcrib tools list`)")
 
 
 def check_act(value: str) -> None:
-    """An effect, or `*`."""
+    """An effect, `use` (of a secret), or `*`."""
     check_plain(value)
-    if value != "*" and value not in EFFECTS:
+    if value not in ("*", USE, *EFFECTS):
         raise Unfit(
             f"unknown effect {value!r}",
-            "act is read, write, send, destructive or *",
-            did_you_mean(value.lower(), EFFECTS),
+            "act is read, write, send, destructive or *; of a secret it is use",
+            did_you_mean(value.lower(), (*EFFECTS, USE)),
         )
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 from toolcrib.decisions import Row
-from toolcrib.effects import Effect
+from toolcrib.effects import Act
 from toolcrib.policy._conditions import Condition
 from toolcrib.policy._memo import Memo
 from toolcrib.policy._roles import RoleGraph
@@ -73,7 +73,7 @@ class Index:
         else:
             objects[name] = [rule]
 
-    def gather(self, subject: str, tenant: str, names: Sequence[str], effect: Effect) -> list[Rule]:
+    def gather(self, subject: str, tenant: str, names: Sequence[str], effect: Act) -> list[Rule]:
         """The rules for this subject, one of its roles, or everybody."""
         found: list[Rule] = []
         for objects in self._memo.get((subject, tenant)) or self._objects(subject, tenant):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from toolcrib.policy._facts import OPEN, Facts, Governed
+from toolcrib.policy._facts import OPEN, Facts, Governed, SecretUse
 from toolcrib.principal import NOBODY, Principal
 
 __all__ = ["Absent", "Namespace", "Opened", "context", "has", "inputs_of"]
@@ -123,6 +123,8 @@ def context(
 
 
 def _tool(tool: Governed) -> dict[str, Any]:
+    if isinstance(tool, SecretUse):
+        tool = tool.tool
     return {
         "name": tool.name,
         "effect": tool.effect,

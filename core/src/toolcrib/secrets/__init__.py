@@ -2,7 +2,7 @@
 
 from toolcrib.secrets._broker import SecretBroker
 from toolcrib.secrets._config import OpenProvider, ProviderConfig
-from toolcrib.secrets._paths import PathTemplate, check_path
+from toolcrib.secrets._paths import PathTemplate, check_path, split_path
 from toolcrib.secrets._secret import Secret, SecretProvider
 from toolcrib.secrets.local import LocalProvider
 from toolcrib.secrets.redaction import SHORTEST, Redactor
@@ -18,4 +18,5 @@ __all__ = [
     "SecretBroker",
     "SecretProvider",
     "check_path",
+    "split_path",
 ]

@@ -1,12 +1,17 @@
-"""Hands secrets to tools: each pack gets what its own config names, for the principal of the call."""
+"""Hands secrets to tools: each pack gets what its own config names, for the principal of the call.
+
+Whether this principal may use the secret at all is policy, and asked before (`toolcrib.executor`).
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from toolcrib._nearest import did_you_mean
 from toolcrib.errors import SecretError
 from toolcrib.principal import Principal
+from toolcrib.secrets._cache import SecretCache
 from toolcrib.secrets._paths import PathTemplate
 from toolcrib.secrets._secret import Secret, SecretProvider
 from toolcrib.secrets.redaction import Redactor
@@ -24,6 +29,7 @@ class SecretBroker:
         for a
             template that is none.
         redactor: Learns each value before it is handed out; by default one of its own.
+        cache: Seconds for which a value is kept, never beyond its end; 0: each use fetches.
     """
 
     def __init__(
@@ -31,6 +37,8 @@ class SecretBroker:
         provider: SecretProvider,
         templates: Mapping[str, Mapping[str, str]],
         redactor: Redactor | None = None,
+        *,
+        cache: float = 0,
     ) -> None:
         self._provider = provider
         self.redactor = redactor or Redactor()
@@ -38,9 +46,10 @@ class SecretBroker:
             pack: {name: PathTemplate(text, f"[packs.{pack}.secrets] {name}") for name, text in names.items()}
             for pack, names in templates.items()
         }
+        self.cache = SecretCache(cache, self._fetch)
 
-    def path(self, pack: str, name: str, principal: Principal) -> str:
-        """Where the secret `name` of `pack` lies for this principal; `SecretError` if there is none."""
+    def check(self, pack: str, name: str) -> PathTemplate:
+        """The template of the secret `name` of `pack`; `SecretError` if there is none."""
         names = self.templates.get(pack, {})
         if name not in names:
             raise SecretError(
@@ -48,11 +57,23 @@ class SecretBroker:
                 rule=f"a pack gets what [packs.{pack}.secrets] names, and nothing else",
                 remedy=did_you_mean(name, names) if names else f"Add {name} to [packs.{pack}.secrets]",
             )
-        return names[name].fill(principal)
+        return names[name]
+
+    def path(self, pack: str, name: str, principal: Principal) -> str:
+        """Where the secret `name` of `pack` lies for this principal; `SecretError` if there is none."""
+        return self.check(pack, name).fill(principal)
 
     async def secret(self, pack: str, name: str, principal: Principal) -> Secret:
-        """The value, fetched now; every failure is a `SecretError` that names pack, name and path."""
+        """The value, kept or fetched now; every failure is a `SecretError` that names the path."""
         path = self.path(pack, name, principal)
+        return self.cache.hit(path) or await self.cache.get(path)
+
+    async def close(self) -> None:
+        """Forget what is kept, and let the provider give back what it has on loan."""
+        self.cache.clear()
+        await self._provider.close()
+
+    async def _fetch(self, path: str) -> Secret:
         try:
             secret = await self._provider.fetch(path)
         except SecretError:
@@ -60,9 +81,14 @@ class SecretBroker:
         except Exception as error:
             # The provider's own words may hold what it was sent, so only their kind is told.
             raise SecretError(
-                f"the secret {name!r} of pack {pack!r} at {path!r} could not be fetched"
-                f" ({type(error).__name__})",
+                f"the secret at {path!r} could not be fetched ({type(error).__name__})",
                 remedy="See `toolcrib secrets check`",
             ) from None
         self.redactor.learn(secret)
+        if secret.expires is not None and secret.expires <= time.time():
+            raise SecretError(
+                f"the secret at {path!r} had ended when it came",
+                rule="no value is used beyond its end",
+                remedy="Look at its lease or its expiry where it is kept, and at this host's clock",
+            )
         return secret

@@ -8,7 +8,7 @@ from string import Formatter
 from toolcrib.errors import ConfigError, SecretError
 from toolcrib.principal import Principal
 
-__all__ = ["MAX_PATH", "PathTemplate", "check_path"]
+__all__ = ["MAX_PATH", "PathTemplate", "check_path", "split_path"]
 
 MAX_PATH = 512
 """Characters of a path."""
@@ -33,8 +33,18 @@ def check_path(path: str) -> str:
     return path
 
 
+def split_path(path: str) -> tuple[str, str | None]:
+    """`crm/acme/salesforce#token` as the path and the key within what lies there, None without one; else
+    `SecretError`. For providers whose secrets are documents; the others know no keys, and check the path.
+    """
+    path, mark, key = path.partition("#")
+    if mark:
+        check_path(key if "/" not in key else "")
+    return check_path(path), key if mark else None
+
+
 class PathTemplate:
-    """`crm/{tenant}/salesforce`: a path with the fields {tenant}, {user} and {agent}.
+    """`crm/{tenant}/salesforce`: a path with the fields {tenant}, {user} and {agent}, and perhaps a `#key`.
 
     At most one field may stand in a segment: `{tenant}-{user}` would give `a-b` + `c` and `a` + `b-c` the
     same path, and so one user another's secret. Raises `ConfigError` naming `place` for what is no template.
@@ -58,7 +68,8 @@ class PathTemplate:
             path += literal
             if name:
                 path += self._value(name, principal)
-        return check_path(path)
+        split_path(path)
+        return path
 
     def _value(self, name: str, principal: Principal) -> str:
         value: str | None = getattr(principal, name)
@@ -85,7 +96,7 @@ def _parse(text: str, place: str) -> list[tuple[str, str | None]]:
 def _check_literal(parts: list[tuple[str, str | None]], text: str, place: str) -> None:
     """Refuse at once what could never be a path, with `x` in place of each field."""
     try:
-        check_path("".join(literal + ("x" if name else "") for literal, name in parts))
+        split_path("".join(literal + ("x" if name else "") for literal, name in parts))
     except SecretError:
         raise _wrong(text, place, _RULE) from None
 

@@ -1,0 +1,117 @@
+"""Step 9: who may use which secret is policy too, decided when the running tool asks.
+
+The rows are those of any call: object `secret:PACK.NAME`, act `use`, judged for user and for agent, at the
+policy revision at which the call itself was decided; conditions read `r.ctx` as for that call. No row, no
+secret. A row on everything (`*`, act `*` or `use`) covers secrets as well, so a freeze stops their use.
+
+Reviews and quotas need a judgement of their own. By the time a tool asks, the call is committed and may have
+acted: nobody can be asked any more, and no quota can be given back. So a p2 or p3 row counts as satisfied if
+the call itself was reviewed, or counted, under that very row (one for `*`); a row for the secret alone denies
+and says so. The other way, to let any approval of the call stand for the secret, would have people agree to
+what they were not shown. Whoever wants a human before a secret is used writes the p2 row for the tools that
+use it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolcrib.errors import SecretError, SecretRefused
+from toolcrib.executor._case import Case
+from toolcrib.executor._words import writable
+from toolcrib.policy import OPEN, Facts, SecretUse
+
+if TYPE_CHECKING:
+    from toolcrib.decisions import Decision, Row
+    from toolcrib.executor._threads import Threads
+    from toolcrib.secrets import Secret, SecretBroker
+    from toolcrib.state import State
+
+__all__ = ["SecretGate"]
+
+
+class SecretGate:
+    """Hands a secret to a running tool if policy lets this principal use it, and notes that on the case."""
+
+    def __init__(self, broker: SecretBroker, state: State, threads: Threads) -> None:
+        self._broker, self._state, self._threads = broker, state, threads
+        self.redactor = broker.redactor
+
+    async def use(self, case: Case, name: str) -> Secret:
+        """The secret that the pack's config calls `name`; `SecretRefused` where policy says no, and every
+        other failure is a `SecretError` too.
+        """
+        assert case.tool is not None
+        pack, principal = case.tool.pack, case.call.principal
+        try:
+            self._broker.check(pack, name)
+            await self._permit(case, name)
+            secret = await self._broker.secret(pack, name, principal)
+        except SecretError as error:
+            case.refused.append({"name": writable(f"{pack}.{name}"[:200]), "why": writable(str(error)[:500])})
+            raise
+        case.secrets.append({"path": secret.path, "version": secret.version})
+        return secret
+
+    async def _permit(self, case: Case, name: str) -> None:
+        tool, policy = case.tool, case.policy
+        assert tool is not None and policy is not None and case.arguments is not None
+        principal = case.call.principal
+        use = SecretUse.of(name, tool)
+        candidates = policy.candidates(principal, use)
+        labels = case.labels
+        if "labels" in candidates.reads:
+            labels = await self._threads.run(self._state.labels, principal.tenant, principal.session)
+        before = None if case.before is OPEN and tool.preview is None else case.before
+        facts = Facts(case.arguments.plain, labels, before, session=principal.session)
+        if tool.sandbox is not None:
+            tool.sandbox.fill(facts, tool.schema)
+        decision = policy.decide(candidates, facts)
+        if decision.verdict == "deny":
+            raise _denied(case, use, decision)
+        if decision.reviews or decision.quotas:
+            _check_satisfied(case, use, decision)
+
+
+def _denied(case: Case, use: SecretUse, decision: Decision) -> SecretRefused:
+    """Gives the rule's place but not its condition, as a denied call does."""
+    remedy = f"`{_explain(case, use)}` says which row to change"
+    rule = ", ".join(row.place for row in decision.rows)
+    if not rule and not decision.is_open:
+        lacking = decision.reason.partition(" ")[0]
+        rule = f"{lacking} has no allow row for {use.name}, and what no row allows is denied"
+        tenant = case.call.principal.tenant
+        remedy = f"Whoever keeps the policy may add: p, {lacking}, {tenant}, {use.name}, use, True, allow"
+    return _refused(case, use, rule or decision.reason, remedy)
+
+
+def _check_satisfied(case: Case, use: SecretUse, decision: Decision) -> None:
+    """Refuse what a p2 or p3 row asks for unless the call itself was reviewed or counted under that row."""
+    call = case.decision
+    reviewed = call.reviews if call is not None else ()
+    counted = call.quotas if call is not None else ()
+    rows: list[Row] = [row for row in decision.reviews if row not in reviewed]
+    rows += [row for row in decision.quotas if row not in counted]
+    if rows:
+        places = ", ".join(row.place for row in rows)
+        raise _refused(
+            case,
+            use,
+            f"{places} asks for a review or quota of the secret alone, which nobody can give a running tool",
+            "Write the row for the tools that use the secret; those are asked before anything runs",
+        )
+
+
+def _refused(case: Case, use: SecretUse, rule: str, remedy: str) -> SecretRefused:
+    user, agent = case.call.principal.subjects
+    return SecretRefused(
+        f"policy does not let {agent} use {use.name} for {user}, which {use.tool.name} asked for",
+        rule=rule,
+        remedy=remedy,
+    )
+
+
+def _explain(case: Case, use: SecretUse) -> str:
+    principal = case.call.principal
+    user = f" --user {principal.user}" if principal.user else ""
+    return f"toolcrib policy explain {use.name}{user} --agent {principal.agent}"
