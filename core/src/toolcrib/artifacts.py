@@ -31,7 +31,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 )
 # Atomic and possessive: a thousand comments in front must not be tried in every combination.
 _SVG = re.compile(
-    rb"\s*+(?:<\?xml[^>]*\?>\s*+)?+(?><!--.*?-->\s*+)*+(?:<!DOCTYPE\s+svg[^>]*>\s*+)?+<svg[\s>]", re.DOTALL
+    rb"\s*+(?:<\?xml[^>]*\?>\s*+)?+(?><!--.*?-->\s*+)*+(?:<!DOCTYPE\s+svg[^>]*>\s*+)?+<svg[\s>/]", re.DOTALL
 )
 _LOOKED_AT = 4096
 """Bytes from which a type is told."""

@@ -418,6 +418,7 @@ class Crib:
                 limits=self.config.limits,
                 artifacts=self.config.state / "artifacts",
                 shadow=self.shadow,
+                sandbox=lambda: self.sandbox,
             )
 
     def record(self, *, kind: str, **fields: Any) -> None:
