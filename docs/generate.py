@@ -171,7 +171,7 @@ REST = {
 
 | key | type | default | what it is |
 |---|---|---|---|
-| `provider` | text | `"local"` | A built-in provider (`local`), or one that a pack brings. |
+| `provider` | text | `"local"` | [Built in](../how-to/choose-a-secret-provider.md), or brought by a pack. |
 | `cache` | duration | `"30s"` | How long a value is kept, never beyond its own end; `0s`: not at all. |
 | `…` | | | Everything else goes to the provider. |
 """,
