@@ -23,6 +23,7 @@ PACK_API = 1
 PROVIDERS = {
     # name: (module, class with `from_config`, extra that it needs or "")
     "aws": ("toolcrib.secrets.aws", "AwsProvider", "aws"),
+    "azure": ("toolcrib.secrets.azure", "AzureProvider", "azure"),
     "env": ("toolcrib.secrets.environment", "EnvironmentProvider", ""),
     "local": ("toolcrib.secrets.local", "LocalProvider", ""),
     "vault": ("toolcrib.secrets.vault", "VaultProvider", "vault"),

@@ -8,6 +8,7 @@ the next ones.
 from __future__ import annotations
 
 import re
+import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -54,8 +55,10 @@ class FakeService:
 
     Subclasses register routes in `__init__` with `self.route("GET", "/things/{id}", handler)`. Handlers run
     in several threads at once; guard what they share with `self.lock`. An exception in a handler answers 500
-    and is kept in `failures`.
+    and is kept in `failures`. Set `tls` to a server's context before `start` to serve HTTPS.
     """
+
+    tls: ssl.SSLContext | None = None
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
@@ -73,7 +76,7 @@ class FakeService:
         """Bind a free port on 127.0.0.1 and serve."""
         if self._server is not None:
             raise RuntimeError("the service already runs")
-        self._server = LoopbackServer(self._serve)
+        self._server = LoopbackServer(self._serve, self.tls)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name=type(self).__name__
         )
@@ -100,10 +103,11 @@ class FakeService:
 
     @property
     def url(self) -> str:
-        """`http://127.0.0.1:PORT`, without a trailing slash."""
+        """`http://127.0.0.1:PORT` (or `https`, with `tls`), without a trailing slash."""
         if self._server is None:
             raise RuntimeError("the service does not run: use it as a context manager, or call start()")
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        scheme = "http" if self.tls is None else "https"
+        return f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     # --- routes and switches ----------------------------------------------------------------------
 
