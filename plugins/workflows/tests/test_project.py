@@ -12,7 +12,10 @@ from toolcrib.approvals import AnswersChannel, approver_identity
 from toolcrib.crib import Crib
 from toolcrib.errors import ConfigError
 from toolcrib_workflows import _project
-from toolcrib_workflows._project import PACKS, open_project, sample_answers
+from toolcrib_workflows._jobs import KINDS
+from toolcrib_workflows._project import open_project, sample_answers
+
+PACKS = ("crm", "mail", "research", "workflows")
 
 
 def make(folder: Path | None):
@@ -108,5 +111,19 @@ def test_a_distant_crm_gets_no_sample_answers(tmp_path):
     assert not make(tmp_path / "p").is_sample
 
 
-def test_the_sample_answers_are_valid():
-    assert AnswersChannel(sample_answers(), approver="alice").left == 1
+@pytest.mark.parametrize("name", KINDS)
+def test_the_sample_answers_are_valid(name):
+    assert AnswersChannel(sample_answers(KINDS[name]), approver="alice").left == 1
+
+
+def test_the_project_of_a_triage_has_a_desk_and_no_crm(tmp_path):
+    project = open_project(tmp_path / "p", job="ticket-triage", fresh="")
+    assert set(project.config.packs) == {"itsm", "workflows"}
+    assert project.is_sample
+    text = (project.folder / "toolcrib.toml").read_text()
+    assert "toolcrib run ticket-triage --dir ." in text and "{" not in text.replace("{tenant}", "")
+    (project.folder / "toolcrib.toml").write_text(text.replace('"embedded"', '"roundup"', 1))
+    assert not open_project(tmp_path / "p", job="ticket-triage", fresh="").is_sample
+    with Crib(project.config) as crib:
+        principal = crib.principal("answerer", "alice")
+        assert [tool.name for tool in crib.tools_for(principal)] == ["itsm.add_public_comment"]

@@ -19,6 +19,8 @@ def test_its_programs_run(program, capsys):
 
 
 def test_it_names_every_option_of_the_jobs():
-    (job, *_) = toolcrib_workflows.toolcrib_workflows()
-    options = {option for parameter in job.command().params for option in parameter.opts}
+    jobs = toolcrib_workflows.toolcrib_workflows()
+    options = {option for job in jobs for parameter in job.command().params for option in parameter.opts}
+    assert all(f"`{job.name}`" in README for job in jobs)
+    options = {option for option in options if option.startswith("--")}
     assert options and all(f"`{option}" in README for option in options - {"--help"})

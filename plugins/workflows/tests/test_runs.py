@@ -10,8 +10,8 @@ from toolcrib.errors import ConfigError, StateError
 from toolcrib_workflows._runs import choose, hold, new_run, unfinished
 
 
-def saved(folder, *, api="agentchat", company="Acme", status="running", **more):
-    run = new_run("demo", api, company, "alice")
+def saved(folder, *, api="agentchat", subject="Acme", status="running", **more):
+    run = new_run("demo", api, subject, "alice")
     run.status = status
     for name, value in more.items():
         setattr(run, name, value)
@@ -19,8 +19,8 @@ def saved(folder, *, api="agentchat", company="Acme", status="running", **more):
     return run
 
 
-def pick(folder, *, company=None, api=None, user=None, new=False):
-    return choose(folder, job="demo", company=company, api=api, user=user, new=new)
+def pick(folder, *, subject=None, api=None, user=None, new=False):
+    return choose(folder, job="demo", subject=subject, api=api, user=user, new=new)
 
 
 def test_a_run_comes_back_as_it_was(tmp_path):
@@ -50,18 +50,18 @@ def test_ids_may_stand_in_policy_and_differ():
 def test_the_latest_fitting_run_is_gone_on_with(tmp_path):
     first = saved(tmp_path)
     second = saved(tmp_path, api="classic")
-    third = saved(tmp_path, company="Other")
+    third = saved(tmp_path, subject="Other")
     assert pick(tmp_path) == (third, True)
     assert pick(tmp_path, api="classic") == (second, True)
-    assert pick(tmp_path, company="Acme", api="agentchat") == (first, True)
+    assert pick(tmp_path, subject="Acme", api="agentchat") == (first, True)
 
 
-@pytest.mark.parametrize("wanted", [{"new": True}, {"company": "Third"}, {"user": "dana"}])
+@pytest.mark.parametrize("wanted", [{"new": True}, {"subject": "Third"}, {"user": "dana"}])
 def test_otherwise_a_new_one_is_begun(tmp_path, wanted):
     old = saved(tmp_path)
     run, resumed = pick(tmp_path, **wanted)
     assert not resumed and run.id != old.id and run.talk is None
-    assert run.company == wanted.get("company", "Ozzelbruck Rotors")
+    assert run.subject == wanted.get("subject", "Ozzelbruck Rotors")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 2}', '{"version": 1, "id": "x"}'])

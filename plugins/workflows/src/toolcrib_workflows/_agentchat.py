@@ -14,8 +14,8 @@ from autogen_ext.models.openai import OpenAIChatCompletionClient
 from toolcrib.adapters.agentchat import governed_agent, pending_approval, settle_pending
 from toolcrib.crib import Crib
 from toolcrib.principal import Principal
+from toolcrib_workflows._jobs import JobKind
 from toolcrib_workflows._models import Endpoint
-from toolcrib_workflows._roles import PROMPT_VERSION, ROLES
 from toolcrib_workflows._talk import TalkFailed
 
 __all__ = ["AgentChatTalk"]
@@ -33,6 +33,7 @@ class AgentChatTalk:
         crib: Crib,
         principals: Sequence[Principal],
         endpoint: Endpoint,
+        job: JobKind,
         task: str,
         said: Callable[[str, str], None],
     ) -> None:
@@ -46,14 +47,18 @@ class AgentChatTalk:
                 principal,
                 self._client,
                 model=endpoint.model,
-                prompt_version=PROMPT_VERSION,
+                prompt_version=job.prompt_version,
                 description=role.description,
                 system_message=role.system_message,
                 max_tool_iterations=MOST_CALLS,
             )
-            for role, principal in zip(ROLES, principals, strict=True)
+            for role, principal in zip(job.roles, principals, strict=True)
         ]
-        ends = FunctionalTermination(_is_last) | MaxMessageTermination(MOST_MESSAGES) | pending_approval()
+        ends = (
+            FunctionalTermination(_is_from(job.roles[-1].name))
+            | MaxMessageTermination(MOST_MESSAGES)
+            | pending_approval()
+        )
         self._team = RoundRobinGroupChat(list(self._agents), termination_condition=ends)
 
     async def go_on(self) -> None:
@@ -101,9 +106,11 @@ class AgentChatTalk:
         self._waiting = tuple(call.approval for call in parked if call.approval)
 
 
-def _is_last(messages: Sequence[BaseAgentEvent | BaseChatMessage]) -> bool:
+def _is_from(last: str) -> Callable[[Sequence[BaseAgentEvent | BaseChatMessage]], bool]:
     """Whether the last agent of the round has had its say."""
-    return any(isinstance(each, BaseChatMessage) and each.source == ROLES[-1].name for each in messages)
+    return lambda messages: any(
+        isinstance(each, BaseChatMessage) and each.source == last for each in messages
+    )
 
 
 def _client(endpoint: Endpoint) -> OpenAIChatCompletionClient:

@@ -18,8 +18,8 @@ from toolcrib.adapters.classic import (
 )
 from toolcrib.crib import Crib
 from toolcrib.principal import Principal
+from toolcrib_workflows._jobs import JobKind
 from toolcrib_workflows._models import Endpoint
-from toolcrib_workflows._roles import ROLES
 from toolcrib_workflows._talk import TalkFailed
 
 __all__ = ["ClassicTalk"]
@@ -36,6 +36,7 @@ class ClassicTalk:
         crib: Crib,
         principals: Sequence[Principal],
         endpoint: Endpoint,
+        job: JobKind,
         task: str,
         said: Callable[[str, str], None],
     ) -> None:
@@ -49,7 +50,7 @@ class ClassicTalk:
                 llm_config=_llm_config(endpoint),
                 human_input_mode="NEVER",
             )
-            for role in ROLES
+            for role in job.roles
         ]
         for agent, principal in zip(self._agents, principals, strict=True):
             offer(crib, agent, principal)

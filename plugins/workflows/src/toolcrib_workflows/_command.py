@@ -13,7 +13,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from toolcrib_workflows._roles import DEMO_COMPANY
+from toolcrib_workflows._jobs import KINDS
 
 __all__ = ["job_command"]
 
@@ -21,9 +21,15 @@ __all__ = ["job_command"]
 def job_command(name: str, fresh: str) -> click.Command:
     """The command of a job; `fresh` is how the folder is called that it makes where none is named."""
 
-    @click.command(name, help=_help(name))
+    kind = KINDS[name]
+
+    @click.command(name, help=_help(kind.help))
     @click.option(
-        "--company", metavar="TEXT", callback=_one_line, help=f"Whom to write to.  [default: {DEMO_COMPANY}]"
+        f"--{kind.subject}",
+        "subject",
+        metavar="TEXT",
+        callback=_one_line,
+        help=f"{kind.subject_help}  [default: {kind.default}]",
     )
     @click.option(
         "--dir",
@@ -55,7 +61,7 @@ def job_command(name: str, fresh: str) -> click.Command:
 
 
 def _one_line(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """A company is a line of its own in the agents' task; more lines would be orders to them."""
+    """The subject is a line of its own in the agents' task; more lines would be orders to them."""
     if value is not None and (not value.strip() or not value.isprintable()):
         raise click.BadParameter("one line of printable characters is wanted")
     return value.strip() if value else None
@@ -72,10 +78,9 @@ def _folder_of_config(ctx: click.Context) -> Path | None:
     return file.parent
 
 
-def _help(name: str) -> str:
+def _help(what: str) -> str:
     return (
-        "Four agents research a company, look it up in the CRM, draft a mail and, once a human has agreed, "
-        "send it and log it. Every call is decided by policy and signed into the audit log.\n\n"
+        f"{what} Every call is decided by policy and signed into the audit log.\n\n"
         "The folder keeps everything: run again with --dir to use it again. A run that was stopped, or "
         "killed, while it waited for a human goes on where it was.\n\n"
         "Exit codes: 0 done, 1 failed, 3 waiting for an approval."
@@ -86,7 +91,7 @@ def _run(
     name: str,
     fresh: str,
     *,
-    company: str | None,
+    subject: str | None,
     folder: Path | None,
     api: Any,
     answers: Path | None,
@@ -101,8 +106,8 @@ def _run(
     from toolcrib_workflows._session import Session
 
     project = open_project(folder, job=name, fresh=fresh)
-    run, resumed = choose(project.runs, job=name, company=company, api=api, user=user, new=new)
-    with hold(project.runs, run.id), endpoint_of(project.config) as endpoint:
+    run, resumed = choose(project.runs, job=name, subject=subject, api=api, user=user, new=new)
+    with hold(project.runs, run.id), endpoint_of(project.config, project.kind) as endpoint:
         session = Session(project, run, as_json=as_json)
         session.open(endpoint.words, resumed=resumed)
         terminal = sys.stderr if as_json else sys.stdout

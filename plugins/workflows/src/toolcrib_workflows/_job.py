@@ -24,9 +24,9 @@ from toolcrib.approvals import (
 from toolcrib.calls import ToolCall, ToolResult
 from toolcrib.errors import PackError
 from toolcrib_workflows._human import Human
+from toolcrib_workflows._jobs import KINDS, JobKind
 from toolcrib_workflows._models import Endpoint
-from toolcrib_workflows._project import PACKS, Project, sample_answers
-from toolcrib_workflows._roles import ROLES, task_for
+from toolcrib_workflows._project import Project, sample_answers
 from toolcrib_workflows._runs import Run
 from toolcrib_workflows._story import Story
 from toolcrib_workflows._talk import Talk, TalkFailed, WatchedCrib
@@ -41,7 +41,7 @@ class Job:
     """One run in one process.
 
     Approvals are answered from the file `answers`; without one by whoever sits at `terminal`; where nobody
-    does, by the sample answers, but only if the CRM is sample data as well.
+    does, by the sample answers, but only if the records are sample data as well.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Job:
         terminal: TextIO = sys.stdout,
     ) -> None:
         self._project, self._run, self._endpoint, self._story = project, run, endpoint, story
+        self._kind = KINDS[run.job]
         self._channel = self._channel_for(answers, terminal)
         self._crib = WatchedCrib(
             project.config,
@@ -68,7 +69,7 @@ class Job:
     async def work(self) -> int:
         """Work at the run as far as it goes now; the exit code."""
         try:
-            _require(self._crib, PACKS[:3])
+            _require(self._crib, self._kind)
             self._talk = talk = self._new_talk()
             return await self._drive(talk, Human(self._crib, self._channel, self._story))
         finally:
@@ -114,14 +115,15 @@ class Job:
     def _new_talk(self) -> Any:
         principals = [
             self._crib.principal(role.name, self._run.user, session=self._run.id, run=self._run.id)
-            for role in ROLES
+            for role in self._kind.roles
         ]
         build: Callable[..., Any]
         if self._run.api == "classic":
             from toolcrib_workflows._classic import ClassicTalk as build
         else:
             from toolcrib_workflows._agentchat import AgentChatTalk as build
-        return build(self._crib, principals, self._endpoint, task_for(self._run.company), self._story.said)
+        task = self._kind.task_for(self._run.subject)
+        return build(self._crib, principals, self._endpoint, self._kind, task, self._story.said)
 
     def _channel_for(self, answers: Path | None, terminal: TextIO) -> ApprovalChannel | None:
         users = self._project.config.approvals.users
@@ -132,7 +134,7 @@ class Job:
         if not self._project.is_sample:
             return None
         how = "Nobody sits at a terminal here, so the sample answers that ship with this pack are taken."
-        return _Read(sample_answers(), approver_identity(users), self._story, how)
+        return _Read(sample_answers(self._kind), approver_identity(users), self._story, how)
 
 
 class _Read:
@@ -151,14 +153,14 @@ class _Read:
         return await self._channel.ask(review)
 
 
-def _require(crib: WatchedCrib, packs: tuple[str, ...]) -> None:
+def _require(crib: WatchedCrib, kind: JobKind) -> None:
     """Say what is wrong with the crib's packs now, not as a refusal of each call."""
     found = {pack.name: pack for pack in crib.packs.packs}
-    for name in packs:
+    for name in kind.packs:
         pack = found.get(name)
         if pack is None or pack.status != "active":
             raise PackError(
                 pack.reason if pack else f"pack {name!r} is not installed",
-                rule=f"lead outreach needs the packs {', '.join(packs)}",
+                rule=f"{kind.name} needs the packs {', '.join(kind.packs)}",
                 remedy=pack.remedy if pack else f"pip install toolcrib-{name}",
             )

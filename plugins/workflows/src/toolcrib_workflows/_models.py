@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from toolcrib.config import Config
 from toolcrib.errors import ConfigError
+from toolcrib_workflows._jobs import JobKind
 
 __all__ = ["Endpoint", "endpoint_of"]
 
@@ -24,8 +25,8 @@ class Endpoint:
 
 
 @contextmanager
-def endpoint_of(config: Config) -> Iterator[Endpoint]:
-    """The endpoint that the config names; without `[model]` a scripted one, served while the context lasts.
+def endpoint_of(config: Config, job: JobKind) -> Iterator[Endpoint]:
+    """The endpoint that the config names; without `[model]` the job's script, served while the context lasts.
 
     Raises `ConfigError` where the key of a distant endpoint is missing.
     """
@@ -35,11 +36,10 @@ def endpoint_of(config: Config) -> Iterator[Endpoint]:
         yield Endpoint(named.base_url, named.model, _key(named.api_key_env, named.base_url), words)
         return
     from toolcrib.testing import ScriptedModel
-    from toolcrib_workflows.script import MODEL, story
 
-    with ScriptedModel({MODEL: story}) as server, _no_proxy("127.0.0.1"):
+    with ScriptedModel({job.model: job.story()}) as server, _no_proxy("127.0.0.1"):
         words = f"scripted, on this machine (there is no [model] in {config.file.name})"
-        yield Endpoint(server.base_url, MODEL, "scripted", words)
+        yield Endpoint(server.base_url, job.model, "scripted", words)
 
 
 def _key(variable: str, base_url: str) -> str:

@@ -14,10 +14,15 @@ __all__ = ["toolcrib_workflows"]
 
 @hookimpl
 def toolcrib_workflows() -> list[Workflow]:
-    """Lead outreach, and the same job as a demo."""
+    """Lead outreach, the same job as a demo, and ticket triage."""
     return [
         Workflow(
             "lead-outreach", "Research a company, draft a mail, have a human see it, send it.", _outreach
+        ),
+        Workflow(
+            "ticket-triage",
+            "Classify a ticket, answer it with a human's yes, resolve it or hand it on.",
+            _triage,
         ),
         Workflow("demo", "Lead outreach on sample data: see what is allowed, refused and approved.", _demo),
     ]
@@ -27,6 +32,12 @@ def _outreach() -> click.Command:
     from toolcrib_workflows._command import job_command
 
     return job_command("lead-outreach", "toolcrib-outreach")
+
+
+def _triage() -> click.Command:
+    from toolcrib_workflows._command import job_command
+
+    return job_command("ticket-triage", "toolcrib-triage")
 
 
 def _demo() -> click.Command:

@@ -15,11 +15,9 @@ from pathlib import Path
 from toolcrib.config import Config
 from toolcrib.errors import ConfigError, PackError
 from toolcrib.os_user import system_user
+from toolcrib_workflows._jobs import KINDS, JobKind
 
-__all__ = ["PACKS", "Project", "open_project", "sample_answers"]
-
-PACKS = ("crm", "mail", "research", "workflows")
-BUNDLE = "lead-outreach"
+__all__ = ["Project", "open_project", "sample_answers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +27,7 @@ class Project:
     folder: Path
     config: Config
     is_new: bool
+    kind: JobKind
 
     @property
     def runs(self) -> Path:
@@ -37,9 +36,9 @@ class Project:
 
     @property
     def is_sample(self) -> bool:
-        """Whether the CRM is the sample data, so that answers which nobody gave can do no harm."""
-        crm = self.config.packs.get("crm")
-        return crm is None or crm.settings.get("backend", "embedded") == "embedded"
+        """Whether the records are sample data, so that answers which nobody gave can do no harm."""
+        pack = self.config.packs.get(self.kind.packs[0])
+        return pack is None or pack.settings.get("backend", "embedded") == "embedded"
 
 
 def open_project(folder: Path | None, *, job: str, fresh: str) -> Project:
@@ -47,24 +46,25 @@ def open_project(folder: Path | None, *, job: str, fresh: str) -> Project:
 
     Raises `ConfigError` for a folder that holds something else.
     """
+    kind = KINDS[job]
     if folder is None:
         folder = _fresh_folder(fresh)
     file = folder / "toolcrib.toml"
     if file.exists():
-        return Project(folder, Config.load(file), is_new=False)
+        return Project(folder, Config.load(file), is_new=False, kind=kind)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(
             f"{str(folder)!r} is not empty, and there is no toolcrib.toml in it",
             rule="a job runs in a project of its own, and never writes over other files",
             remedy="Name another folder with --dir, or leave --dir out for a fresh one",
         )
-    _write(folder, job)
-    return Project(folder, Config.load(file), is_new=True)
+    _write(folder, kind)
+    return Project(folder, Config.load(file), is_new=True, kind=kind)
 
 
-def sample_answers() -> Path:
-    """The answers that ship with this pack."""
-    return Path(str(resources.files("toolcrib_workflows") / "sample" / "answers.toml"))
+def sample_answers(kind: JobKind) -> Path:
+    """The job's answers that ship with this pack."""
+    return Path(str(resources.files("toolcrib_workflows") / "sample" / kind.sample / "answers.toml"))
 
 
 def _fresh_folder(name: str) -> Path:
@@ -83,26 +83,29 @@ def _fresh_folder(name: str) -> Path:
             return folder
 
 
-def _write(folder: Path, job: str) -> None:
+def _write(folder: Path, kind: JobKind) -> None:
     """Write the project; the config comes last, so that a folder with a config is complete."""
     from toolcrib_policies import bundle
 
-    editable = {pack for pack in PACKS if _is_editable(pack)}
-    template = sample_answers().with_name("toolcrib.toml").read_text("utf-8")
-    trust = {f"trust_{pack}": _DEVELOPMENT if pack in editable else "" for pack in PACKS}
-    command = "demo" if job == "demo" else f"run {job}"
+    packs = (*kind.packs, "workflows")
+    editable = {pack for pack in packs if _is_editable(pack)}
+    answers = sample_answers(kind)
+    template = answers.with_name("toolcrib.toml").read_text("utf-8")
+    trust = {f"trust_{pack}": _DEVELOPMENT if pack in editable else "" for pack in packs}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(bundle(BUNDLE), folder / "policies", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copyfile(sample_answers(), folder / "answers.toml")
-        text = template.format(job=command, system_user=json.dumps(system_user()), **trust)
+        shutil.copytree(
+            bundle(kind.bundle), folder / "policies", ignore=shutil.ignore_patterns("__pycache__")
+        )
+        shutil.copyfile(answers, folder / "answers.toml")
+        text = template.format(job=kind.command, system_user=json.dumps(system_user()), **trust)
         (folder / "toolcrib.toml").write_text(text, "utf-8")
     except OSError as error:
         raise ConfigError(
             f"the project cannot be made in {str(folder)!r}: {error.strerror}",
             remedy="Name a folder that you may write to with --dir",
         ) from error
-    _lock(folder / "toolcrib.toml", [pack for pack in PACKS if pack not in editable])
+    _lock(folder / "toolcrib.toml", [pack for pack in packs if pack not in editable])
 
 
 _DEVELOPMENT = '\ntrust = "installed"              # for development: an editable install cannot be locked'

@@ -75,14 +75,16 @@ def _why(summary: Summary, call: Asked) -> str:
     return ""
 
 
-def go_on_from_here(story: Story, file: str, run: str, again: str) -> None:
+def go_on_from_here(
+    story: Story, file: str, run: str, again: str, *, explain: str = "mail.send --agent writer"
+) -> None:
     """Print commands that work as they stand, from the present folder."""
     toolcrib = program()
     config, rows = shlex.quote(file), shlex.quote(str(Path(file).parent / "policies" / "policy.csv"))
     commands = (
         (f"{toolcrib} -c {config} audit show -n 50 --run {run}", "the story again, from the log"),
         (f"{toolcrib} -c {config} audit query --status denied --full", "why something was denied"),
-        (f"{toolcrib} -c {config} policy explain mail.send --agent writer --user alice", "who may do what"),
+        (f"{toolcrib} -c {config} policy explain {explain} --user alice", "who may do what"),
         (f"${{EDITOR:-vi}} {rows}", "change a row"),
         (again, "and run it again"),
     )

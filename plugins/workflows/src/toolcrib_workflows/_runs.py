@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from toolcrib.errors import ConfigError, StateError
-from toolcrib_workflows._roles import DEMO_COMPANY
+from toolcrib_workflows._jobs import KINDS
 
 __all__ = ["Api", "Run", "choose", "hold", "new_run", "unfinished"]
 
 Api: TypeAlias = Literal["agentchat", "classic"]
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Run:
     id: str
     job: str
     api: Api
-    company: str
+    subject: str
     user: str
     status: Literal["running", "waiting", "done"] = "running"
     waiting: tuple[str, ...] = ()
@@ -63,22 +63,24 @@ class Run:
             ) from error
 
 
-def new_run(job: str, api: Api, company: str, user: str) -> Run:
+def new_run(job: str, api: Api, subject: str, user: str) -> Run:
     """A run with an id of its own, which begins with the day."""
     day = time.strftime("%Y%m%d", time.gmtime())
-    return Run(f"{day}-{uuid.uuid4().hex[:8]}", job, api, company, user)
+    return Run(f"{day}-{uuid.uuid4().hex[:8]}", job, api, subject, user)
 
 
 def choose(
-    folder: Path, *, job: str, company: str | None, api: Api | None, user: str | None, new: bool
+    folder: Path, *, job: str, subject: str | None, api: Api | None, user: str | None, new: bool
 ) -> tuple[Run, bool]:
     """The latest unfinished run that fits what was asked for, and True; else a new one, and False."""
-    wanted = {"company": company, "api": api, "user": user}
+    wanted = {"subject": subject, "api": api, "user": user}
     named = {name: value for name, value in wanted.items() if value is not None}
     for run in reversed([] if new else unfinished(folder)):
-        if all(getattr(run, name) == value for name, value in named.items()):
+        if KINDS[run.job].bundle == KINDS[job].bundle and all(
+            getattr(run, name) == value for name, value in named.items()
+        ):
             return run, True
-    return new_run(job, api or "agentchat", company or DEMO_COMPANY, user or "alice"), False
+    return new_run(job, api or "agentchat", subject or KINDS[job].default, user or "alice"), False
 
 
 def unfinished(folder: Path) -> list[Run]:
@@ -90,7 +92,9 @@ def unfinished(folder: Path) -> list[Run]:
 def _read(file: Path) -> Run:
     try:
         data = json.loads(file.read_text("utf-8"))
-        if data.pop("version") != VERSION:
+        if (version := data.pop("version")) == 1:
+            data["subject"] = data.pop("company")
+        elif version != VERSION:
             raise ValueError("another version")
         return Run(**{**data, "waiting": tuple(data["waiting"])})
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

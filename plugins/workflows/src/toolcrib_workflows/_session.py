@@ -6,9 +6,9 @@ import io
 import shlex
 import sys
 
+from toolcrib_workflows._jobs import KINDS
 from toolcrib_workflows._project import Project
 from toolcrib_workflows._report import go_on_from_here, report
-from toolcrib_workflows._roles import DEMO_COMPANY
 from toolcrib_workflows._runs import Run
 from toolcrib_workflows._story import Story, console_for, path_words, program
 from toolcrib_workflows._summary import summarise
@@ -33,7 +33,7 @@ class Session:
             {
                 "Model": model,
                 "Project": f"{path_words(project.folder)} ({made})",
-                "Task": f"outreach to {run.company}, for {run.user}",
+                "Task": project.kind.doing.format(subject=run.subject, user=run.user),
                 "Run": f"{run.id}, with {APIS[run.api]}",
             }
         )
@@ -62,7 +62,9 @@ class Session:
             self.story.line("\nThe run was not brought to its end. To go on with it:")
             self.story.command(self._again())
         else:
-            go_on_from_here(self.story, self._file, self._run.id, self._again())
+            go_on_from_here(
+                self.story, self._file, self._run.id, self._again(), explain=self._project.kind.explain
+            )
         return code
 
     @property
@@ -81,8 +83,9 @@ class Session:
 
     def _again(self) -> str:
         run = self._run
-        words = ["demo"] if run.job == "demo" else ["run", run.job]
+        kind = KINDS[run.job]
+        words = kind.command.split()
         words += ["--dir", path_words(self._project.folder)]
         words += ["--api", run.api] if run.api != "agentchat" else []
-        words += ["--company", run.company] if run.company != DEMO_COMPANY else []
+        words += [f"--{kind.subject}", run.subject] if run.subject != kind.default else []
         return f"{program()} {shlex.join(words)}"

@@ -139,7 +139,7 @@ class Story:
             if value not in (None, "", []):
                 style = "bold" if name in approval.targets else ""
                 grid.add_row(Text(shown(name)), Text(_lines(value), style=style, overflow="fold"))
-        if approval.before is not None:
+        if approval.before is not None and not approval.before.keys().isdisjoint(approval.shown):
             found = changes(approval.before, approval.shown)
             grid.add_row(Text("changes"), _changes(found) if found else Text("nothing: it is as drafted"))
         self.console.print(grid)

@@ -8,19 +8,17 @@ refusal: a tool outside its role, wrong arguments, a change to a closed-won deal
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from typing import Any, TypeAlias
 
-from toolcrib.testing import Call, ModelRequest, Say
+from toolcrib.testing import ModelRequest, Say
+from toolcrib_workflows._scripting import Json, Seen, call, first_sentence, is_done, part_of, read_json
 
 __all__ = ["MODEL", "story"]
 
 MODEL = "scripted-lead-outreach"
 """The name under which the rule is served."""
 
-Json: TypeAlias = Any
 NEXT_STAGE = "Negotiation/Review"
 MOST_ASKS = 8
 """How often the loop is tried where nothing stops it: a changed `[limits]` must not make it endless."""
@@ -28,62 +26,24 @@ MOST_ASKS = 8
 
 def story(request: ModelRequest) -> Say:
     """The next answer of the agent whose orders the request begins with; ValueError for a stranger."""
-    orders = _text(request.messages[0]) if request.messages else ""
-    who = re.match(r"You are (\w+)\.", orders)
-    part = _PARTS.get(who[1]) if who else None
-    if part is None:
-        raise ValueError(f"the script has no part for {orders[:60]!r}")
-    return part(_Seen(request))
-
-
-class _Seen:
-    """What an agent has in front of it."""
-
-    def __init__(self, request: ModelRequest) -> None:
-        self._request = request
-        self.said = [_text(message) for message in request.messages[1:]]
-
-    @property
-    def company(self) -> str:
-        return self.line(r"Company: (.+)") or "the company"
-
-    def line(self, pattern: str) -> str:
-        """The first group of the latest line that is like `pattern`, "" if there is none."""
-        for text in reversed(self.said):
-            found: list[str] = re.findall(f"^{pattern}$", text, re.MULTILINE)
-            if found:
-                return found[-1].strip()
-        return ""
-
-    def replies(self, tool: str, **arguments: Json) -> list[str]:
-        """What came back for the calls of a tool with (at least) these arguments, in order."""
-        return [
-            reply.content
-            for reply in self._request.tool_replies
-            if reply.name == tool and _fits(reply.arguments, arguments)
-        ]
-
-    def result(self, tool: str, **arguments: Json) -> Json:
-        """The latest result of a call that was done, None if there is none."""
-        results = [_json(text) for text in self.replies(tool, **arguments)]
-        return next((result for result in reversed(results) if result is not None), None)
+    return part_of(_PARTS, request)
 
 
 # --- the four parts ---------------------------------------------------------------------------------------
 
 
-def _researcher(seen: _Seen) -> Say:
+def _researcher(seen: Seen) -> Say:
     if not seen.replies("research_search_company"):
-        return _call("First, what is publicly known.", "research_search_company", query=seen.company)
-    company = _best((seen.result("research_search_company") or {}).get("companies"), seen.company)
+        return call("First, what is publicly known.", "research_search_company", query=_company(seen))
+    company = _best((seen.result("research_search_company") or {}).get("companies"), _company(seen))
     if company and not seen.replies("crm_delete_record"):
-        return _call(
+        return call(
             "Their account in the CRM looks out of date, so I clear it away.",
             "crm_delete_record",
             object_type="Account",
             record_id=company["domain"],
         )
-    return Say(_brief(company) if company else f"Nothing is publicly known about {seen.company}.")
+    return Say(_brief(company) if company else f"Nothing is publicly known about {_company(seen)}.")
 
 
 def _brief(company: Mapping[str, Json]) -> str:
@@ -94,26 +54,26 @@ def _brief(company: Mapping[str, Json]) -> str:
     return "\n".join(lines)
 
 
-def _crm_query(seen: _Seen) -> Say:
+def _crm_query(seen: Seen) -> Say:
     if not seen.replies("crm_search_accounts"):
-        return _call("Is it an account of ours?", "crm_search_accounts", text=seen.company)
-    account = _best((seen.result("crm_search_accounts") or {}).get("records"), seen.company)
+        return call("Is it an account of ours?", "crm_search_accounts", text=_company(seen))
+    account = _best((seen.result("crm_search_accounts") or {}).get("records"), _company(seen))
     if not account:
-        return Say(f"The CRM has no account {seen.company}.")
+        return Say(f"The CRM has no account {_company(seen)}.")
     tries = seen.replies("crm_get_account_overview")
-    if len(tries) < 2 and not _is_done(tries):
+    if len(tries) < 2 and not is_done(tries):
         name = _missing(tries[-1]) if tries else "account"
         why = "The message says how the argument is called." if tries else "Whom do we know there?"
-        return _call(why, "crm_get_account_overview", **{name: account["id"]})
+        return call(why, "crm_get_account_overview", **{name: account["id"]})
     return _look_at_deals(seen, account)
 
 
-def _look_at_deals(seen: _Seen, account: Mapping[str, Json]) -> Say:
+def _look_at_deals(seen: Seen, account: Mapping[str, Json]) -> Say:
     """Asks for the same list until somebody stops it, as models do that hope for a better answer."""
     asked = seen.replies("crm_list_opportunities")
-    if len(asked) < MOST_ASKS and all(_json(text) is not None for text in asked):
+    if len(asked) < MOST_ASKS and all(read_json(text) is not None for text in asked):
         why = "Is that all? I look again." if asked else "Which deals are open?"
-        return _call(why, "crm_list_opportunities", account_id=account["id"])
+        return call(why, "crm_list_opportunities", account_id=account["id"])
     overview = seen.result("crm_get_account_overview") or {}
     contact = next(iter(overview.get("contacts", ())), None)
     lines = [f"Account: {account['name']} ({account['id']})"]
@@ -125,24 +85,24 @@ def _look_at_deals(seen: _Seen, account: Mapping[str, Json]) -> Say:
     return Say("\n".join(lines))
 
 
-def _writer(seen: _Seen) -> Say:
+def _writer(seen: Seen) -> Say:
     address = seen.line(r"Contact: .*<(.+)> \(\w+\)")
     if not address:
         return Say("There is nobody to write to.")
     tries = seen.replies("mail_draft")
     if not tries:
         subject, body = _mail(seen)
-        return _call(
+        return call(
             "A short mail that takes up their news.", "mail_draft", to=[address], subject=subject, body=body
         )
     draft = seen.result("mail_draft")
     if draft is None:
-        return Say(f"There is no draft: {_first_sentence(tries[-1])}")
+        return Say(f"There is no draft: {first_sentence(tries[-1])}")
     to = ", ".join(draft["to"])
     return Say(f"Draft: {draft['draft_id']}\nTo: {to}\nSubject: {draft['subject']}\n\n{draft['body']}")
 
 
-def _mail(seen: _Seen) -> tuple[str, str]:
+def _mail(seen: Seen) -> tuple[str, str]:
     contact = seen.line(r"Contact: (.*?), .*")
     news = seen.line(r"News: (.*) \(\S+\)")
     opening = f"we read your news: {news.rstrip('.')}. Congratulations!" if news else "it has been a while."
@@ -152,13 +112,13 @@ def _mail(seen: _Seen) -> tuple[str, str]:
         "your size to see a stop coming days before. May I show you how, in twenty minutes next week?\n\n"
         "Kind regards\nAlice\n"
     )
-    return f"An idea for {seen.company}", body
+    return f"An idea for {_company(seen)}", body
 
 
-def _crm_action(seen: _Seen) -> Say:
+def _crm_action(seen: Seen) -> Say:
     won = seen.line(r"Won deal: .* \((\w+)\)")
     if won and not seen.replies("crm_set_opportunity_stage", opportunity_id=won):
-        return _call(
+        return call(
             "The new order belongs to the old deal, so I open it again.",
             "crm_set_opportunity_stage",
             opportunity_id=won,
@@ -169,17 +129,17 @@ def _crm_action(seen: _Seen) -> Say:
         return Say("There is no draft, so no mail was sent.")
     tries = seen.replies("mail_send")
     if not tries:
-        return _call("The draft is ready; please have a look at it.", "mail_send", **draft)
+        return call("The draft is ready; please have a look at it.", "mail_send", **draft)
     sent = seen.result("mail_send")
     if sent is None:
-        return Say(f"The mail was not sent. {_first_sentence(tries[-1])}")
+        return Say(f"The mail was not sent. {first_sentence(tries[-1])}")
     return _afterwards(seen, sent, draft)
 
 
-def _afterwards(seen: _Seen, sent: Mapping[str, Json], draft: Mapping[str, Json]) -> Say:
+def _afterwards(seen: Seen, sent: Mapping[str, Json], draft: Mapping[str, Json]) -> Say:
     contact = seen.line(r"Contact: .*<.+> \((\w+)\)")
     if contact and not seen.replies("crm_log_activity"):
-        return _call(
+        return call(
             "It is sent, so I note it.",
             "crm_log_activity",
             about_id=contact,
@@ -189,14 +149,14 @@ def _afterwards(seen: _Seen, sent: Mapping[str, Json], draft: Mapping[str, Json]
         )
     deal = seen.line(r"Open deal: .* \((\w+)\)")
     if deal and not seen.replies("crm_set_opportunity_stage", opportunity_id=deal):
-        return _call(
+        return call(
             "We are talking again.", "crm_set_opportunity_stage", opportunity_id=deal, stage=NEXT_STAGE
         )
     logged = "logged" if seen.result("crm_log_activity") else "not logged"
     return Say(f"The mail to {', '.join(sent['to'])} was sent and is {logged}: {sent['subject']}")
 
 
-def _draft(seen: _Seen) -> dict[str, Json]:
+def _draft(seen: Seen) -> dict[str, Json]:
     """The writer's draft, as the arguments of a mail."""
     for text in reversed(seen.said):
         found = re.match(r"Draft: (\S+)\nTo: (.+)\nSubject: (.+)\n\n((?:.|\n)+)", text)
@@ -209,36 +169,8 @@ def _draft(seen: _Seen) -> dict[str, Json]:
 _PARTS = {"researcher": _researcher, "crm_query": _crm_query, "writer": _writer, "crm_action": _crm_action}
 
 
-# --- reading and saying -----------------------------------------------------------------------------------
-
-
-def _call(why: str, tool: str, /, **arguments: Json) -> Say:
-    return Say(text=why, calls=(Call(tool, arguments),))
-
-
-def _text(message: Mapping[str, Json]) -> str:
-    content = message.get("content")
-    if isinstance(content, list):
-        return "".join(part.get("text", "") for part in content)
-    return content or ""
-
-
-def _json(text: str) -> Json:
-    """The JSON object that a reply begins with; None for a refusal. Remarks may stand behind it."""
-    try:
-        value = json.JSONDecoder().raw_decode(text)[0]
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _is_done(replies: list[str]) -> bool:
-    return any(_json(text) is not None for text in replies)
-
-
-def _fits(given: str, wanted: Mapping[str, Json]) -> bool:
-    arguments = _json(given) or {}
-    return all(arguments.get(name) == value for name, value in wanted.items())
+def _company(seen: Seen) -> str:
+    return seen.line(r"Company: (.+)") or "the company"
 
 
 def _best(found: list[dict[str, Json]] | None, name: str) -> dict[str, Json] | None:
@@ -252,8 +184,3 @@ def _missing(refusal: str) -> str:
     """The argument that a refusal asks for."""
     found = re.search(r"\b(\w+_id)\b", refusal)
     return found[1] if found else "account_id"
-
-
-def _first_sentence(refusal: str) -> str:
-    """What was refused, without the leading word."""
-    return re.split(r"(?<=[.!?])\s", re.sub(r"^[A-Z ]+: ", "", refusal.strip()), maxsplit=1)[0]
