@@ -43,7 +43,7 @@ def test_an_unknown_trouble_becomes_a_child_incident_of_the_group(desk, api):
 @pytest.mark.parametrize(
     ("status", "agent", "tool"),
     [
-        ("denied", "dispatcher", "itsm.submit_catalog_request"),
+        ("denied", "dispatcher", "itsm.create_change"),
         ("denied", "librarian", "itsm.add_work_note"),
         ("pending", "answerer", "itsm.add_public_comment"),
         ("done", "answerer", "itsm.add_public_comment"),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from toolcrib import CallContext
 from toolcrib.errors import ToolError, VendorRefused
 from toolcrib.kit import BasicLogin, Client, fit, path
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["SECRET", "Found", "Item", "Tracker", "account"]
 
@@ -38,7 +41,7 @@ class Found:
 class Tracker:
     """The tracker at `url`, asked with the calling principal's user name and password."""
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, transport: httpx.AsyncBaseTransport | None = None) -> None:
         parts = urlsplit(url)
         base = url.rstrip("/")
         # Roundup takes a request only from its own pages, or from a program that says it is one.
@@ -54,6 +57,7 @@ class Tracker:
             timeout=timeout,
             headers=same_site,
             words=_words,
+            transport=transport,
         )
 
     async def get(self, kind: str, item_id: str, fields: str, ctx: CallContext) -> Item | None:
@@ -95,7 +99,8 @@ class Tracker:
         rows = fit(list[dict[str, Any]], data.get("collection"), vendor="Roundup")
         links = data.get("@links")
         return Found(
-            tuple(Item(_id(row), row) for row in rows[:size]), isinstance(links, dict) and "next" in links
+            tuple({_id(row): Item(_id(row), row) for row in rows[:size]}.values()),
+            isinstance(links, dict) and "next" in links,
         )
 
     async def create(self, kind: str, values: Values, ctx: CallContext) -> str:

@@ -62,7 +62,8 @@ class Tables:
         except NotFoundException:
             return Rows((), 0)
         rows = fit(list[dict[str, Any]], answer.json().get("result"), vendor="ServiceNow")
-        return Rows(tuple(rows[:limit]), fit(int, answer.headers.get("x-total-count"), vendor="ServiceNow"))
+        once = {str(row.get("sys_id")): row for row in rows[:limit]}
+        return Rows(tuple(once.values()), fit(int, answer.headers.get("x-total-count"), vendor="ServiceNow"))
 
     async def row(self, table: str, sys_id: str, ctx: CallContext) -> Row | None:
         """One row; None where there is none."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolcrib import CallContext
 from toolcrib.errors import NotSent, ToolError, VendorRefused
@@ -35,6 +35,9 @@ from toolcrib_itsm.models import (
 )
 from toolcrib_itsm.settings import ITSMSettings
 
+if TYPE_CHECKING:
+    import httpx
+
 __all__ = ["RoundupBackend"]
 
 _NAMES = {
@@ -53,12 +56,13 @@ _MOST_ARTICLES = 1000
 
 class RoundupBackend:
     """See `Backend`. Only an extended tracker (`toolcrib_itsm.tracker`) has internal notes, knowledge,
-    configuration items and child issues; on a classic one the tools that need them are refused.
+    configuration items and child issues; on a classic one the tools that need them are refused. `transport`
+    is for tests.
     """
 
-    def __init__(self, settings: ITSMSettings) -> None:
+    def __init__(self, settings: ITSMSettings, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._extended = settings.tracker == "extended"
-        self._tracker = Tracker(settings.url, settings.timeout)
+        self._tracker = Tracker(settings.url, settings.timeout, transport)
         self._issue = to_ours.ISSUE_EXTENDED if self._extended else to_ours.ISSUE
         self._message = to_ours.MESSAGE_EXTENDED if self._extended else to_ours.MESSAGE
 

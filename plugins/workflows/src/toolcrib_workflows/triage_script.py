@@ -47,8 +47,9 @@ def _dispatcher(seen: Seen) -> Say:
     ticket = seen.result("itsm_get_ticket")
     if ticket is None:
         return Say("The ticket cannot be read.")
-    if not seen.replies("itsm_submit_catalog_request"):
-        return call("A new laptop would help as well.", "itsm_submit_catalog_request", item="Standard laptop")
+    if not seen.replies("itsm_create_change"):
+        what = {"title": "Replace what is broken", "description": "A new one would help as well."}
+        return call("Why not a new one?", "itsm_create_change", **what)
     category = _category(ticket)
     if not seen.replies("itsm_update_incident"):
         priority = "high" if _has(ticket, _URGENT) else ticket["priority"] or "moderate"
