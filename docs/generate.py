@@ -90,6 +90,7 @@ MODULES = {
     "toolcrib.audit": "[the audit log](audit.md)",
     "toolcrib.policy": "[policy](policy.md)",
     "toolcrib.hookspecs": "[hooks](hooks.md)",
+    "toolcrib.oauth": "[OAuth in a pack](../how-to/oauth-in-a-pack.md)",
     "toolcrib.errors": "[errors](errors.md)",
     "toolcrib.adapters.agentchat": "[AgentChat](../how-to/agentchat.md)",
     "toolcrib.adapters.classic": "[the classic API](../how-to/classic.md)",

@@ -18,6 +18,7 @@ __all__ = ["CallContext"]
 FetchSecret = Callable[[str], Awaitable["Secret"]]
 OnProgress = Callable[[str, float | None], None]
 OnNote = Callable[[str, Any], None]
+Learn = Callable[["Secret"], None]
 
 
 def _no_progress(message: str, fraction: float | None) -> None:
@@ -26,6 +27,10 @@ def _no_progress(message: str, fraction: float | None) -> None:
 
 def _no_note(name: str, fact: Any) -> None:
     """Nobody writes it down."""
+
+
+def _no_learning(secret: Secret) -> None:
+    """Nobody redacts."""
 
 
 def _no_sandbox() -> Sandbox:
@@ -54,6 +59,7 @@ class CallContext:
     __slots__ = (
         "_artifacts",
         "_fetch_secret",
+        "_learn",
         "_on_note",
         "_on_progress",
         "_sandbox",
@@ -75,6 +81,7 @@ class CallContext:
         fetch_secret: FetchSecret,
         on_progress: OnProgress = _no_progress,
         on_note: OnNote = _no_note,
+        learn: Learn = _no_learning,
         sandbox: Callable[[], Sandbox] = _no_sandbox,
         artifacts: Callable[[], TenantArtifacts] = _no_artifacts,
     ) -> None:
@@ -83,7 +90,7 @@ class CallContext:
         self.call_id = call_id
         self.idempotency_key = idempotency_key
         self.deadline = deadline
-        self._fetch_secret = fetch_secret
+        self._fetch_secret, self._learn = fetch_secret, learn
         self._on_progress, self._on_note = on_progress, on_note
         self._sandbox, self._artifacts = sandbox, artifacts
 
@@ -92,6 +99,12 @@ class CallContext:
         `SecretError`.
         """
         return await self._fetch_secret(name)
+
+    def learn(self, secret: Secret) -> None:
+        """Have a value that the tool was given by a third (a token, a session) cut out of results, errors,
+        progress and log from now on, as the values of `secret` are.
+        """
+        self._learn(secret)
 
     def progress(self, message: str, fraction: float | None = None) -> None:
         """Tell whoever waits how far the work is; `fraction` runs from 0 to 1."""

@@ -97,6 +97,7 @@ class Worker:
             idempotency_key=case.call.key,
             deadline=time.monotonic() + timeout,
             fetch_secret=fetch,
+            learn=self.redactor.learn,
             on_progress=progress,
             on_note=lambda name, fact: take_note(case.notes, name, fact),
             artifacts=lambda: self._artifacts.of(case.call.principal.tenant),

@@ -1,0 +1,154 @@
+"""OAuth 2 for packs: bearer tokens by client credentials, JWT bearer or refresh token (extra `oauth`).
+
+A pack makes one `TokenSource` and asks it in every call. The long-lived part (client secret, private key,
+refresh token) is a secret like any other: found by the pack's config, for this principal, decided by policy
+and recorded at each use. The short-lived token is kept in memory only, apart for each tenant, user and
+version of that secret, and the crib's redactor knows it before the pack does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from toolcrib._oauth_requests import SHAPES, Answer, ask_token, read_credentials
+from toolcrib.context import CallContext
+from toolcrib.errors import ConfigError, ToolcribWarning
+from toolcrib.secrets import Secret
+from toolcrib.secrets._cache import SecretCache
+from toolcrib.secrets._endpoints import check_endpoint, check_seconds
+
+__all__ = ["Grant", "TokenSource"]
+
+Grant: TypeAlias = Literal["client_credentials", "jwt_bearer", "refresh_token"]
+
+LONGEST = 24 * 3600.0
+"""Seconds for which a token is kept at most, whatever the server says."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """Whose token is wanted, and with what; values are not shown."""
+
+    key: str
+    credentials: Mapping[str, str] = field(repr=False)
+    secret: Secret
+    ctx: CallContext
+
+
+_ASK: ContextVar[_Ask] = ContextVar("toolcrib-oauth-ask")
+
+
+class TokenSource:
+    """Bearer tokens of one token endpoint, for all calls, from any event loop; nothing is to be closed.
+
+    Args:
+        secret: The pack's name of the long-lived secret, a JSON object of strings: `client_id` with
+            `client_secret`, with `private_key` (PEM; also `subject`, `key_id`), or with `refresh_token` (also
+            `client_secret`).
+        grant: How a token is asked for.
+        token_url: The endpoint: https, or http to this very machine. `ConfigError` for another.
+        scopes: What the token shall permit.
+        audience: Of the JWT; default is `token_url`.
+        auth: Where the client secret goes: in a header, or in the form.
+        algorithm: That signs the JWT.
+        skew: Seconds before its end at which a token is renewed.
+        timeout: Seconds for one request to the endpoint.
+        ca_file: The CA that vouches for the endpoint, if it is not the system's.
+    """
+
+    def __init__(
+        self,
+        *,
+        secret: str,
+        grant: Grant,
+        token_url: str,
+        scopes: Sequence[str] = (),
+        audience: str = "",
+        auth: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic",
+        algorithm: Literal["RS256", "RS384", "RS512", "ES256", "ES384", "PS256"] = "RS256",
+        skew: float = 60.0,
+        timeout: float = 10.0,
+        ca_file: str | None = None,
+    ) -> None:
+        check_endpoint("token_url", token_url or "(none)")
+        check_seconds("timeout", timeout)
+        if grant not in SHAPES:
+            raise ConfigError(f"grant = {grant!r} is no grant", rule=f"grants: {', '.join(SHAPES)}")
+        self.secret, self.grant, self.token_url = secret, grant, token_url
+        self.scopes, self.audience = tuple(scopes), audience or token_url
+        self.auth, self.algorithm = auth, algorithm
+        self.skew, self.timeout, self.ca_file = skew, timeout, ca_file
+        self._tokens = SecretCache(LONGEST, self._fetch)
+        self._rotated: dict[str, str] = {}
+
+    async def token(self, ctx: CallContext) -> Secret:
+        """The token for the principal of this call, kept or fetched once for all who ask at the same time.
+
+        Its `expires` is when it will be renewed. `SecretRefused` where the endpoint says no to this secret,
+        another `SecretError` where it cannot answer now.
+        """
+        ask = await self._ask(ctx)
+        found = self._tokens.hit(ask.key)
+        if found is None:
+            _ASK.set(ask)  # the task that fetches gets a copy of this, so its own caller's ask
+            found = await self._tokens.get(ask.key)
+        ctx.learn(found)
+        return found
+
+    async def renewed(self, ctx: CallContext, refused: Secret) -> Secret:
+        """Another token instead of one that the API answered 401 to; ask once, then give up.
+
+        Where many callers were refused the same token, it is fetched once.
+        """
+        ask = await self._ask(ctx)
+        if self._tokens.hit(ask.key) is refused:
+            self._tokens.forget(ask.key)
+        return await self.token(ctx)
+
+    async def _ask(self, ctx: CallContext) -> _Ask:
+        secret = await ctx.secret(self.secret)
+        value, who = secret.reveal(), ctx.principal
+        # The digest stays in memory: a variable has no version, but a new value must give a new token.
+        digest = hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+        key = json.dumps([who.tenant, who.user, secret.path, str(secret.version), digest])
+        return _Ask(key, read_credentials(value, self.grant, secret.path), secret, ctx)
+
+    async def _fetch(self, key: str) -> Secret:
+        ask = _ASK.get()
+        credentials = dict(ask.credentials)
+        if key in self._rotated:
+            credentials["refresh_token"] = self._rotated[key]
+        answer = await ask_token(self, credentials, ask.secret.path)
+        self._note_rotation(ask, credentials, answer)
+        life = min(answer.expires_in, LONGEST)
+        kept = life - self.skew if life > 2 * self.skew else life / 2
+        path, version = ask.secret.path, ask.secret.version
+        token = Secret(answer.access_token, path=path, version=version, expires=time.time() + kept)
+        ask.ctx.learn(token)
+        return token
+
+    def _note_rotation(self, ask: _Ask, credentials: Mapping[str, str], answer: Answer) -> None:
+        """A server may replace the refresh token: the new one is used here, but nobody stores it."""
+        fresh = answer.refresh_token
+        if self.grant != "refresh_token" or not fresh or fresh == credentials["refresh_token"]:
+            return
+        path = ask.secret.path
+        ask.ctx.learn(Secret(fresh, path=path, version=ask.secret.version))
+        first = ask.key not in self._rotated
+        self._rotated[ask.key] = fresh
+        if first:
+            warnings.warn(
+                ToolcribWarning(
+                    f"the server replaced the refresh token at {path!r}, and it is not written back:"
+                    " this process goes on with the new one, the next one must sign in anew. Turn rotation"
+                    " off for this client, or use another grant"
+                ),
+                stacklevel=2,
+            )
