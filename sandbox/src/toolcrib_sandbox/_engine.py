@@ -30,6 +30,8 @@ class Image:
     id: str
     digest: str
     pinned: bool
+    environment: tuple[str, ...] = ()
+    """Names of the variables that the image sets."""
 
 
 class Engine:
@@ -121,7 +123,8 @@ class Engine:
             )
         digests = found.get("RepoDigests") or []
         pinned = "@sha256:" in name or name.startswith("sha256:")
-        return Image(str(found["Id"]), str(digests[0]) if digests else str(found["Id"]), pinned)
+        names = tuple(str(each).partition("=")[0] for each in (found.get("Config") or {}).get("Env") or ())
+        return Image(str(found["Id"]), str(digests[0]) if digests else str(found["Id"]), pinned, names)
 
     def info(self) -> dict[str, Any]:
         """What the engine says of itself."""
@@ -162,6 +165,19 @@ class Engine:
                     raise
             with contextlib.suppress(NotFound):  # it is going on its own
                 api.wait(container, timeout=30, condition="removed")
+
+    def is_gone(self, container: str, seconds: float) -> bool:
+        """Whether the engine removes it, unasked, within this time."""
+        from docker.errors import APIError, NotFound
+        from requests.exceptions import RequestException
+
+        try:
+            self.api.wait(container, timeout=int(seconds), condition="removed")
+        except (NotFound, APIError):
+            return True
+        except RequestException:
+            return False
+        return True
 
     def sweep(self) -> None:
         """Remove what a killed owner created and never started; everything else goes with its owner."""

@@ -124,6 +124,7 @@ class Pool:
         for spec in reversed(self._idle):
             while (
                 spec not in self._resting
+                and not spec.socket  # one run's way out is nobody else's
                 and self._has_room()
                 and len(self._idle[spec]) + self._starting[spec] < self._preheated
             ):

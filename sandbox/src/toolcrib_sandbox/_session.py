@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from toolcrib.errors import InvalidArguments, SandboxError
@@ -12,6 +13,7 @@ from toolcrib.sandbox import Durations, RunRequest, RunResult
 from toolcrib_sandbox._box import Box
 from toolcrib_sandbox._spec import Spec
 from toolcrib_sandbox._wire import Reply, encode
+from toolcrib_sandbox.egress import Passage
 
 __all__ = ["DockerSession"]
 
@@ -27,13 +29,14 @@ class DockerSession:
         self,
         box: Box,
         tenant: str,
+        passage: Passage | None,
         *,
         in_thread: Callable[..., Awaitable[Reply]],
         spec_of: Callable[[RunRequest], Spec],
         result_of: Callable[[Reply, Durations], RunResult],
         discard: Callable[[Box], None],
     ) -> None:
-        self._box, self.tenant = box, tenant
+        self._box, self.tenant, self._passage = box, tenant, passage
         self._in_thread, self._spec_of, self._result_of, self._discard = (
             in_thread,
             spec_of,
@@ -55,7 +58,8 @@ class DockerSession:
             await self.close()
             raise
         queued = max(0.0, time.monotonic() - began - reply.seconds)
-        return self._result_of(reply, Durations(queued, 0.0, reply.seconds))
+        result = self._result_of(reply, Durations(queued, 0.0, reply.seconds))
+        return replace(result, connections=self._passage.connections()) if self._passage else result
 
     def _exchange(self, request: RunRequest, frame: list[bytes]) -> Reply:
         with self._one:
@@ -84,6 +88,8 @@ class DockerSession:
         if not self._closed:
             self._closed = True
             self._discard(self._box)
+            if self._passage:
+                await self._passage.close()
 
     async def __aenter__(self) -> DockerSession:
         return self

@@ -110,7 +110,7 @@ class Spec:
             mem_limit=self.memory,
             memswap_limit=self.memory,  # no swap on top
             nano_cpus=int(self.cpus * 1e9),
-            pids_limit=self.processes + 1,  # and pid 1
+            pids_limit=self.processes + 1 + (2 if self.nested else 0) + (32 if self.socket else 0),
             oom_score_adj=500,  # sandboxes go before anything of the host's
             ulimits=[
                 Ulimit(name="nofile", soft=1024, hard=1024),

@@ -73,10 +73,11 @@ def _outer(run: Run, out: Capture, err: Capture, kept: Capture, trouble: Capture
     try:
         try:
             _nest(run.request["mounts"])
-            if why := run.put():
-                raise OSError(0, why)
+            why = run.put()
         except OSError as error:
-            os.write(trouble.writer, f"burst: {error.strerror}".encode())
+            why = f"nesting: {error.strerror}"
+        if why:
+            os.write(trouble.writer, why.encode())
             os._exit(125)
         LIBC.prctl(SET_DUMPABLE, 0, 0, 0, 0)
         pid = os.fork()
@@ -108,6 +109,7 @@ def _inner(run: Run, out: Capture, err: Capture) -> None:
 
 def _nest(mounts: dict[str, str]) -> None:
     uid, gid = os.getuid(), os.getgid()
+    LIBC.prctl(SET_DUMPABLE, 1, 0, 0, 0)  # or its maps could not be written; no foreign code runs yet
     _check(LIBC.unshare(NAMESPACES), "unshare")
     for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
         with open(f"/proc/self/{name}", "w") as file:

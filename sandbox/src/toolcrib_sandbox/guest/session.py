@@ -9,6 +9,7 @@ import time
 
 from toolcrib_sandbox.guest.become import become_python, enter, execute, flush
 from toolcrib_sandbox.guest.files import put_inputs, search
+from toolcrib_sandbox.guest.relay import start_relay
 from toolcrib_sandbox.guest.runs import Run
 from toolcrib_sandbox.guest.watching import Capture, drain, kill, told, watch
 
@@ -22,6 +23,7 @@ class Session:
 
     def __init__(self) -> None:
         self.pid = 0
+        self.relay = 0
         self.runs = 0
         self.control: socket.socket | None = None
         self.captures: tuple[Capture, Capture] | None = None
@@ -33,6 +35,8 @@ class Session:
             run.before = search()
         except OSError as error:
             return run.refuse(f"the inputs cannot be written: {error.strerror}\n")
+        if run.request["relay"] and not self.relay:
+            self.relay = start_relay(run.request["relay"], run.channel)
         if run.request["language"] == "shell":
             return self._shell(run)
         return self._python(run)
@@ -41,7 +45,7 @@ class Session:
         captures = run.captures()
         pid = run.fork(*captures)
         status, timed_out = watch(pid, captures, run.request["wall"], run.channel.into)
-        survivors = kill({self.pid} if self.pid else ())
+        survivors = kill(self._ours())
         drain(captures)
         run.reply(told(status, timed_out), survivors, run.collect(), *captures)
         for capture in captures:
@@ -62,18 +66,25 @@ class Session:
             pass  # it died or does not listen, which is seen next
         wall = max(0.0, run.request["wall"] - (time.monotonic() - start))
         status, timed_out = watch(self.pid, self.captures, wall, run.channel.into, self.control.fileno())
+        said = self._said() if status is None else None
+        if status is None and said is None:  # it let go of the control socket: it has ended, or will be
+            left = max(0.0, run.request["wall"] - (time.monotonic() - start))
+            status, timed_out = watch(self.pid, self.captures, left, run.channel.into)
         ending = told(status, timed_out)
         if status is None:
-            ending["exit"] = self._said()
-            survivors = kill({self.pid})
+            ending["exit"] = said
+            survivors = kill(self._ours())
         else:
             self.pid = 0
-            survivors = kill()
+            survivors = kill(self._ours())
         drain(self.captures)
         captures = self.captures
         if not self.pid:
             self._forget(run, timed_out)
         run.reply(ending, survivors, run.collect(), *captures)
+
+    def _ours(self) -> set[int]:
+        return {pid for pid in (self.pid, self.relay) if pid}
 
     def _start(self, run: Run) -> None:
         self.captures = captures = run.captures()
@@ -92,13 +103,13 @@ class Session:
         theirs.close()
         self.control = ours
 
-    def _said(self) -> int:
+    def _said(self) -> int | None:
         """The exit code that the child tells; it may lie, about itself."""
         assert self.control is not None
         try:
             return self.control.recv(1)[0]
         except (OSError, IndexError):
-            return 125
+            return None
 
     def _forget(self, run: Run, timed_out: bool) -> None:
         assert self.captures is not None and self.control is not None
