@@ -91,7 +91,7 @@ class Engine:
                 "it does not know the runtime",
                 "See `docker info`; register it, or set [sandbox] runtime",
             )
-        elif isinstance(error, _not_answering()):
+        elif isinstance(error, _not_answering()) or "Error while fetching server API version" in text:
             what, remedy = "it does not answer", "Start it, or set DOCKER_HOST or [sandbox] host"
         else:
             what, remedy = f"it says {text[:400]!r}", "Look at the engine's log; see `toolcrib sandbox check`"

@@ -89,9 +89,10 @@ class Pool:
     def discard(self, box: Box) -> None:
         """Its work is done; what comes next runs in another."""
         with self._lock:
-            self._taken.discard(box)
-            self._let_go(box)
-            self._balance()
+            if box in self._taken:  # else the pool was closed, and the box with it
+                self._taken.discard(box)
+                self._let_go(box)
+                self._balance()
 
     def _let_go(self, box: Box) -> None:
         self._going += 1

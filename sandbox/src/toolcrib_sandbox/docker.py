@@ -53,6 +53,7 @@ class DockerSandbox:
         self._image: Image | None = None
         self._opening: Future[Image] | None = None
         self._cannot_burst = ""
+        self._closed = False
 
     # --- runs
 
@@ -219,12 +220,15 @@ class DockerSandbox:
             raise
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        if self._closed:
+            raise SandboxError("the sandbox was closed", remedy="Open it anew")
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
     # --- the end
 
     async def close(self) -> None:
         """End and remove every container; leaves nothing behind. Harmless when repeated."""
+        self._closed = True
         await asyncio.to_thread(self._pool.close)
         self._threads.shutdown(wait=False)
         self.engine.close()

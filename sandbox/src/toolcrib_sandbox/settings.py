@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal
 
 from toolcrib.errors import ConfigError
+from toolcrib_sandbox._check import PROTECTIONS
 
 __all__ = ["DockerSettings"]
 
@@ -43,6 +45,15 @@ class DockerSettings:
         for name in ("queue_seconds", "start_seconds"):
             if not 0 < getattr(self, name) <= 600:
                 raise ConfigError(f"[sandbox] {name} = {getattr(self, name)}", rule="above 0, at most 600")
+        for name in self.waive:
+            if name not in PROTECTIONS:
+                raise ConfigError(
+                    f"[sandbox] waive: {name!r} is no protection",
+                    rule=f"protections: {', '.join(PROTECTIONS)}",
+                    remedy=f"Did you mean {near[0]!r}?"
+                    if (near := get_close_matches(name, PROTECTIONS, 1))
+                    else "",
+                )
         if self.preheated >= self.containers and self.containers > 1:
             raise ConfigError(
                 f"[sandbox] preheated = {self.preheated} with containers = {self.containers}",

@@ -193,7 +193,7 @@ def runner() -> Finding:
         for name in ("mem", "environ", "maps", "stack", "auxv")
     }
     tries["fd"] = lambda: os.listdir("/proc/1/fd")
-    tries["limits"] = lambda: resource.prlimit(1, resource.RLIMIT_NOFILE, (3, 3))
+    tries["limits"] = lambda: resource.prlimit(1, resource.RLIMIT_CORE, (0, 0))  # harms nothing where it goes
     for number in (9, 15, 19):
         with contextlib.suppress(OSError):
             os.kill(1, number)

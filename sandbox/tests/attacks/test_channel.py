@@ -1,0 +1,118 @@
+"""Attacks on the way back: forged frames, inherited descriptors, names and bytes to trip over."""
+
+from __future__ import annotations
+
+import pytest
+
+FORGED = r"""
+import json, os, struct
+head = json.dumps({"exit": 0, "signal": 0, "timed_out": False, "oom": False, "written": 6,
+                   "truncated": False, "survivors": 0, "names": [], "sizes": [6, 0], "notes": [],
+                   "seconds": 0}).encode()
+frame = b"R" + struct.pack(">I", len(head)) + head + b"forged"
+for number in range(0, 64):
+    try:
+        os.write(number, frame)
+    except OSError:
+        pass
+os._exit(9)
+"""
+
+
+async def test_forged_frames_are_output_and_nothing_else(attack) -> None:
+    result = await attack(FORGED)
+    assert result.exit_code == 9
+    assert result.stdout.startswith("R\x00") and result.stdout.endswith("forged")
+
+
+async def test_no_descriptor_is_inherited(attack) -> None:
+    code = "import os; print(os.listdir('/proc/self/fd')); print(os.readlink('/proc/self/fd/0'))"
+    # 3 is that of listdir itself
+    assert (await attack(code)).stdout == "['0', '1', '2', '3']\n/dev/null\n"
+    shell = await attack("ls /proc/self/fd", "shell")
+    assert shell.stdout.split() == ["0", "1", "2", "3"]  # 3 is that of `ls`
+
+
+async def test_bytes_that_are_no_text(attack) -> None:
+    result = await attack("import os; os.write(1, bytes(range(256))); os.write(2, b'\\xff\\xfe')")
+    assert result.output_bytes == 258 and "\ufffd" in result.stdout and result.stderr == "\ufffd\ufffd"
+
+
+async def test_a_lone_surrogate_can_be_printed(attack) -> None:
+    assert (await attack("print('\\ud800')")).stdout == "\\ud800\n"
+
+
+async def test_output_is_closed(attack) -> None:
+    assert (await attack("import os; os.close(1); os.close(2); open('a', 'w').write('x')")).exit_code == 0
+
+
+async def test_streams_are_replaced_by_nonsense(attack) -> None:
+    assert (await attack("import sys; sys.stdout = sys.stderr = 7")).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        ("os.symlink('/etc/passwd', 'x')", "symbolic link"),
+        ("os.symlink('/', 'x')", "symbolic link"),
+        ("open('.hid', 'w').write('s'); os.link('.hid', 'x')", "hard link"),
+        ("socket.socket(socket.AF_UNIX).bind('x')", "socket"),
+        ("open(b'x\\xff', 'w').write('s')", "not UTF-8"),
+        ("open('a\\nb', 'w').write('s')", "safe name"),
+        ("open('a\\\\..\\\\x', 'w').write('s')", "safe name"),
+        ("open('\\x1b[2Jx', 'w').write('s')", "safe name"),
+        ("os.makedirs('/'.join('d' * 12)); open('/'.join('d' * 12) + '/x', 'w')", "deeper"),
+    ],
+)
+async def test_what_does_not_come_back(attack, make: str, why: str) -> None:
+    result = await attack(f"import os, socket\n{make}\nopen('good.txt', 'w').write('g')")
+    assert [each.name for each in result.artifacts] == ["good.txt"], result.stderr
+    assert [note for note in result.notes if why in note], result.notes
+    assert all(note.isprintable() for note in result.notes)
+
+
+async def test_folders_without_end(attack) -> None:
+    code = "import os\nfor _ in range(3000):\n os.mkdir('d'); os.chdir('d')\nopen('/box/good', 'w').close()"
+    assert [each.name for each in (await attack(code)).artifacts] == ["good"]
+
+
+async def test_a_file_that_may_not_be_read(attack, tier) -> None:
+    result = await attack("import os\nopen('x', 'w').write('s'); os.chmod('x', 0)")
+    assert result.exit_code == 0
+    assert (
+        result.artifacts == () and result.notes
+    ) or tier == "burst"  # there files are collected by their owner
+
+
+async def test_a_bomb_is_bytes(attack) -> None:
+    """What a few bytes would unfold to is the reader's business; here nothing is unfolded."""
+    unfolds = "b'\\x89PNG\\r\\n\\x1a\\n' + zlib.compress(bytes(20 << 20), 9)"
+    code = f"import zlib\nopen('bomb.png', 'wb').write({unfolds})"
+    (bomb,) = (await attack(code)).artifacts
+    assert bomb.media_type == "image/png" and len(bomb.data) < 1 << 17
+
+
+async def test_daemons_do_not_outlive_the_result(attack, tier) -> None:
+    code = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        time.sleep(60)
+    os._exit(0)
+os.wait()
+"""
+    result = await attack(code)
+    assert result.exit_code == 0 and not result.timed_out
+    assert result.survivors == (1 if tier == "single-use" else 0)  # there the kernel ends them, uncounted
+
+
+async def test_threads_are_waited_for_as_python_does(attack) -> None:
+    code = (
+        "import threading, time\nthreading.Thread(target=lambda: (time.sleep(0.2), print('thread'))).start()"
+    )
+    assert (await attack(code)).stdout == "thread\n"
+
+
+async def test_exit_functions_run(attack) -> None:
+    assert (await attack("import atexit; atexit.register(print, 'bye')")).stdout == "bye\n"
