@@ -1,0 +1,168 @@
+"""What is particular to ServiceNow: logins, tokens, access rules, what its queries may hold."""
+
+import asyncio
+
+import pytest
+
+from toolcrib.errors import NotSent, ToolError, VendorRefused
+from toolcrib_itsm import ITSM, ITSMSettings
+from toolcrib_itsm.sample import DEMO
+from toolcrib_itsm.servicenow import ServiceNowBackend
+from toolcrib_itsm.testing import sys_id
+
+pytestmark = pytest.mark.parametrize("world", ["servicenow"], indirect=True)
+APP = {"client_id": "app-id", "client_secret": "app-secret-1"}
+
+
+def desk(fake, **settings):
+    made = ITSMSettings(backend="servicenow", instance="acme", **settings)
+    return ITSM(ServiceNowBackend(made, transport=fake.transport()), made)
+
+
+@pytest.fixture
+def oauth(fake):
+    fake.add_app(APP["client_id"], APP["client_secret"], sys_id("USR0000002"))
+    return fake
+
+
+# --- logging in -----------------------------------------------------------------------------------
+
+
+async def test_a_token_by_client_credentials_serves_many_calls(oauth, world, make_ctx):
+    itsm, ctx = desk(oauth, login="client_credentials"), make_ctx(secret=APP)
+    await asyncio.gather(*(itsm.get_ticket(world.known, ctx=ctx) for _ in range(5)))
+    assert oauth.logins == 1
+    change = await itsm.decide_change_approval(world.extra["change"], "reject", "No", ctx=ctx)
+    assert change.approver == "Dana Okoth"
+    await itsm.close()
+
+
+async def test_a_token_by_password(oauth, world, make_ctx):
+    itsm, ctx = desk(oauth, login="password"), make_ctx(secret={**world.secret, **APP})
+    assert (await itsm.find_user("pavel", ctx=ctx)).records
+    assert list(oauth.tokens.values()) == [sys_id("USR0000001")]
+    await itsm.close()
+
+
+async def test_tokens_are_not_shared_over_users_and_tenants(oauth, world, make_ctx):
+    itsm = desk(oauth, login="client_credentials")
+    contexts = [make_ctx(secret=APP), make_ctx(secret=APP, user="dana"), make_ctx(secret=APP, tenant="other")]
+    for ctx in contexts * 2:
+        await itsm.get_ticket(world.known, ctx=ctx)
+    used = [r.bearer for r in oauth.requests if r.path.startswith("/api/")]
+    assert oauth.logins == len(set(used)) == 3
+    assert used[: len(used) // 2] == used[len(used) // 2 :]
+    await itsm.close()
+
+
+async def test_a_token_that_expires_between_pages_is_renewed_once(oauth, world, make_ctx):
+    itsm, ctx = desk(oauth, login="client_credentials"), make_ctx(secret=APP)
+    first = await itsm.search_tickets(limit=10, ctx=ctx)
+    oauth.expire_tokens()
+    second = await itsm.search_tickets(limit=10, page=2, ctx=ctx)
+    ids = [each.id for each in (*first.records, *second.records)]
+    assert len(set(ids)) == 20 and oauth.logins == 2
+    oauth.expire_tokens()
+    before = len(oauth.changes)
+    await itsm.add_work_note(world.known, "after the token", ctx=ctx)
+    assert (len(oauth.changes) - before, oauth.logins) == (1, 3)
+    await itsm.close()
+
+
+@pytest.mark.parametrize("wrong", [{"client_secret": "hunter2hunter2"}, {"client_id": "other"}])
+async def test_a_login_that_is_refused_says_so_without_the_secret(oauth, world, make_ctx, wrong):
+    itsm = desk(oauth, login="client_credentials")
+    with pytest.raises(VendorRefused, match="login was refused") as refused:
+        await itsm.add_public_comment(world.known, "x", ctx=make_ctx(secret={**APP, **wrong}))
+    assert not any(secret in str(refused.value) for secret in ("hunter2", "app-secret"))
+    assert oauth.changes == []
+    await itsm.close()
+
+
+async def test_a_login_that_cannot_be_had_now_was_not_sent(oauth, world, make_ctx):
+    itsm = desk(oauth, login="client_credentials")
+    for fault in ({"status": 503}, {"status": 429, "headers": {"retry-after": "9"}}):
+        oauth.fail(**fault)
+        with pytest.raises(NotSent) as failed:
+            await itsm.add_work_note(world.known, "x", ctx=make_ctx(secret=APP))
+        assert failed.value.retry_after == (9.0 if fault["status"] == 429 else None)
+    assert oauth.changes == []
+    await itsm.close()
+
+
+# --- access rules ---------------------------------------------------------------------------------
+
+
+async def test_a_table_that_may_not_be_read_is_refused_in_its_words(itsm, world, fake, ctx):
+    fake.forbid("kb_knowledge", "read")
+    with pytest.raises(VendorRefused, match="ACL Exception"):
+        await itsm.search_knowledge("vpn", ctx=ctx)
+
+
+async def test_a_field_that_is_dropped_silently_is_noticed(itsm, world, fake, ctx):
+    fake.forbid("incident", "field:assigned_to")
+    with pytest.raises(ToolError, match="did not take the new assigned_to") as failed:
+        await itsm.assign(world.known, assignee_id=world.technician, ctx=ctx)
+    assert failed.value.happened is None
+
+
+async def test_what_callers_may_read_on_resolving_is_the_settings_sentence(itsm, world, fake, ctx):
+    await itsm.resolve(world.known, "workaround", "the caller spilt coffee", ctx=ctx)
+    row = fake.instance.tables["incident"][world.known]
+    assert (row["close_code"], row["close_notes"]) == ("Workaround provided", "Resolved by the service desk.")
+    assert "coffee" not in str(row)
+
+
+# --- records and queries --------------------------------------------------------------------------
+
+
+async def test_a_time_is_read_from_its_value_and_not_as_it_is_shown(itsm, world, ctx):
+    from toolcrib_itsm.sample import records
+
+    (row,) = (row for row in records()["ticket"] if row["id"] == DEMO.known_ticket)
+    ticket = await itsm.get_ticket(world.known, ctx=ctx)
+    assert ticket.opened_at.strftime("%Y-%m-%dT%H:%M:%SZ") == row["opened_at"]
+
+
+async def test_an_article_comes_without_its_html(itsm, ctx):
+    (found,) = (await itsm.search_knowledge("vpn certificate", ctx=ctx)).records
+    assert "<" not in found.text and "\nSolution:" in found.text
+
+
+async def test_a_person_comes_with_their_groups(itsm, ctx):
+    (found,) = (await itsm.find_user("ilse", ctx=ctx)).records
+    assert set(found.groups) == {"Network", "Databases"}
+
+
+async def test_no_caret_and_no_script_is_ever_sent_for_a_text(itsm, fake, ctx):
+    for text in ("a^ORb", "a^NQb", "javascript:x", " javascript: x", "^", "a\r\nb"):
+        try:
+            await itsm.search_tickets(text, kind=None, ctx=ctx)
+            await itsm.search_tickets(group=text.strip(), ctx=ctx)
+        except VendorRefused:
+            assert not text.strip("^")
+    allowed = ("short_description", "description", "number", "sys_class_name", "active", "state", "OR",
+               "ORDERBY", "assignment_group.name")  # fmt: skip
+    for query in fake.queries:
+        assert "javascript:" not in query.replace("javascript:gs.getUserID()", "").lower()
+        assert all(part.startswith(allowed) for part in query.split("^")), query
+
+
+async def test_ten_thousand_incidents_are_capped_and_paged(world, fake, ctx):
+    base = fake.instance.tables["incident"][world.known]
+    for number in range(10_000):
+        key = f"{number:032d}"
+        fake.instance.tables["incident"][key] = {**base, "sys_id": key, "number": f"INC9{number:06d}"}
+    found = await world.itsm.search_tickets(limit=1000, ctx=ctx)
+    assert (len(found.records), found.more) == (100, True)
+    later = await world.itsm.search_tickets(limit=100, page=50, ctx=ctx)
+    assert len(later.records) == 100
+    assert not {each.id for each in found.records} & {each.id for each in later.records}
+
+
+async def test_state_and_requester_need_a_kind(itsm, world, ctx):
+    for given in ({"state": "new"}, {"requester_id": world.requester}):
+        with pytest.raises(VendorRefused, match="Name the kind"):
+            await itsm.search_tickets(kind=None, ctx=ctx, **given)
+    everything = await itsm.search_tickets(kind=None, limit=100, active_only=False, ctx=ctx)
+    assert {each.kind for each in everything.records} == {"incident", "change"}
