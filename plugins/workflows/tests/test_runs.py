@@ -91,3 +91,20 @@ def test_one_process_works_at_a_run(tmp_path):
         pass
     with hold(tmp_path, "r1"):
         pass
+
+
+def test_a_run_of_the_first_version_is_gone_on_with(tmp_path):
+    run = saved(tmp_path, subject="Acme")
+    file = tmp_path / f"{run.id}.json"
+    old = json.loads(file.read_text())
+    old["company"] = old.pop("subject")
+    file.write_text(json.dumps({**old, "version": 1}))
+    assert unfinished(tmp_path) == [run]
+
+
+def test_a_run_of_another_job_is_not_gone_on_with(tmp_path):
+    run = new_run("ticket-triage", "agentchat", "INC0000242", "alice")
+    run.save(tmp_path)
+    assert choose(tmp_path, job="demo", subject=None, api=None, user=None, new=False)[1] is False
+    again = choose(tmp_path, job="ticket-triage", subject=None, api=None, user=None, new=False)
+    assert again == (run, True)

@@ -155,7 +155,7 @@ class RoundupBackend:
         return to_ours.ci(exact[0])
 
     async def people(self, text: str, window: Window, ctx: CallContext) -> Page[Person]:
-        """See `Backend.people`; one question each for name, user name and address, where it is shown."""
+        """See `Backend.people`; by name and user name, one question for each."""
         size = window.offset + window.limit + 1
         pages = await asyncio.gather(
             *(
