@@ -9,7 +9,7 @@ import urllib.parse
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolcrib.errors import ToolcribWarning
@@ -171,6 +171,7 @@ DOCUMENTS = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(VALUES, min_size=1, max_size=4), st.lists(TEXTS, min_size=1, max_size=4), st.data())
 def test_after_cleaning_no_value_is_left(values, fillers, data):
     redactor = redactor_of(*values)
@@ -179,6 +180,7 @@ def test_after_cleaning_no_value_is_left(values, fillers, data):
     assert not [value for value in values if value in cleaned]
 
 
+@settings(deadline=None)
 @given(VALUES, DOCUMENTS)
 def test_a_json_value_without_secrets_keeps_its_meaning(value, document):
     redactor = redactor_of(value)
@@ -186,6 +188,7 @@ def test_a_json_value_without_secrets_keeps_its_meaning(value, document):
         assert redactor.clean_value(document) == document
 
 
+@settings(deadline=None)
 @given(VALUES, TEXTS, TEXTS)
 def test_bytes_and_text_are_cleaned_alike(value, before, after):
     redactor, text = redactor_of(value), f"{before}{value}{after}"

@@ -1,145 +1,121 @@
 """Takes secret values out of what goes to models, logs and people.
 
 Every value that was handed out in this process is looked for, as it is and as the usual encodings write it:
-JSON and Python escapes, URL quoting, base64 at every alignment (so also inside `Basic` credentials). A value
-that is a JSON document counts as its leaves as well, because a pack parses it and uses them one by one.
+JSON and Python escapes, URL quoting (also twice), HTML, hex, base32, base64 at every alignment (so also
+inside `Basic` credentials), in either case, wrapped over lines, indented, or cut over the entries of a list.
+A value that is a JSON document counts as its leaves as well, because a pack parses it and uses them one by
+one. Of a long value, such as a private key, a fragment of a line counts too.
 
-What this cannot do: a value that was split, compressed, hashed or encoded in another way passes. Values
-shorter than `SHORTEST` would take ordinary words along, so they are left alone, with a warning.
+What this cannot do: a value that was compressed, hashed, encrypted, reversed or encoded in another way
+passes, and so does a fragment of a short one. Values shorter than `SHORTEST` would take ordinary words along,
+so they are left alone, with a warning.
+
+A value stays known after it expired or was rotated: logs and vendors still speak of it. Of more than
+`MOST_KNOWN` values those that were handed out longest ago are forgotten, which keeps a process that fetches
+short-lived credentials for weeks at a bounded size.
 """
 
 from __future__ import annotations
 
-import html
-import json
-import re
-import threading
 import warnings
-from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote, quote_plus
+
+import orjson
 
 from toolcrib.errors import ToolcribWarning
+from toolcrib.secrets._documents import rebuilt, texts
+from toolcrib.secrets._encodings import SHORTEST
+from toolcrib.secrets._fold import BORDER
+from toolcrib.secrets._known import MOST_KNOWN, Known
+from toolcrib.secrets._matcher import Found
 from toolcrib.secrets._secret import Secret
 
-__all__ = ["SHORTEST", "Redactor"]
-
-SHORTEST = 6
-"""Characters below which a value is not looked for."""
-
-SHORTEST_BASE64 = 8
-"""Characters below which a piece of base64 is not looked for: it would match by chance."""
-
-
-class _Matcher:
-    """One immutable state of a redactor: what to look for, and what to write instead.
-
-    Each variant is looked for by `str.find`: for the dozens of values that one process hands out this is
-    faster than one regular expression of all of them, and costs nothing to build anew.
-    """
-
-    __slots__ = ("_labels",)
-
-    def __init__(self, labels: Mapping[str, str]) -> None:
-        self._labels = labels
-
-    def replace(self, text: str) -> str:
-        """`text` with every match replaced; matches that overlap go together, under the first one's label."""
-        found = sorted(self._matches(text))
-        if not found:
-            return text
-        out: list[str] = []
-        written = 0  # up to where `text` is dealt with
-        for start, negative_end, label in found:
-            if start >= written:
-                out += (text[written:start], label)
-            written = max(written, -negative_end)
-        return "".join((*out, text[written:]))
-
-    def _matches(self, text: str) -> Iterator[tuple[int, int, str]]:
-        """Start, negative end (so that sorting puts the longest first) and label of every match."""
-        for variant, label in self._labels.items():
-            start = text.find(variant)
-            while start >= 0:
-                yield start, -start - len(variant), label
-                start = text.find(variant, start + 1)
+__all__ = ["MOST_KNOWN", "SHORTEST", "Redactor"]
 
 
 class Redactor:
-    """Replaces each learned value by `[secret:PATH]`; safe in threads, one check while nothing is learned."""
+    """Replaces each learned value by `[secret:PATH]`, and what looks like a token by `[token:KIND]`.
 
-    def __init__(self) -> None:
-        self._matcher: _Matcher | None = None
-        self._labels: dict[str, str] = {}
-        self._known: set[str] = set()
-        self._lock = threading.Lock()
+    Safe in threads. With `shapes=False` tokens are left alone, and while nothing is learned every method
+    costs one check.
+    """
+
+    def __init__(self, *, shapes: bool = True) -> None:
+        self._known = Known(shapes=shapes)
 
     def learn(self, secret: Secret) -> None:
         """Look for this value from now on; `ToolcribWarning` where it is too short to be looked for."""
         value = secret.reveal()
-        if value in self._known:
-            return
-        with self._lock:
-            self._known.add(value)
-            labels = dict(self._labels)
-            for part in _parts(value):
-                for variant in _variants(part):
-                    labels.setdefault(variant, f"[secret:{secret.path}]")
-            self._labels = labels
-            self._matcher = _Matcher(labels) if labels else None
-        if len(value) < SHORTEST:
+        if self._known.learn(value, f"[secret:{secret.path}]") and len(value) < SHORTEST:
             _warn_short(secret.path)
 
     @property
     def active(self) -> bool:
         """Whether there is anything to look for."""
-        return self._matcher is not None
+        return self._known.active
 
     def clean(self, text: str) -> str:
         """`text` without the values."""
-        matcher = self._matcher
-        return text if matcher is None else matcher.replace(text)
+        if not self._known.active:
+            return text
+        data = text.encode("utf-8", "surrogatepass")
+        found = self._known.search(data)
+        return _replaced(data, found).decode("utf-8", "surrogatepass") if found else text
 
     def clean_bytes(self, data: bytes) -> bytes:
         """The same for bytes; those that are not UTF-8 stay as they are."""
-        matcher = self._matcher
-        if matcher is None:
-            return data
-        return matcher.replace(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+        found = self._known.search(data) if self._known.active else ()
+        return _replaced(data, found) if found else data
 
     def clean_value(self, value: Any) -> Any:
-        """A JSON-compatible value without the values, in its keys too; the value itself while nothing is
-        learned.
+        """A JSON-compatible value without the values, in its keys and numbers too; the value itself where it
+        holds none.
 
         Two keys that become equal are told apart by a number, so that no entry is lost.
         """
-        return value if self._matcher is None else self._walk(value)
+        if not self._known.active or not self._suspect(value):
+            return value
+        pieces = [piece.encode("utf-8", "surrogatepass") for piece in texts(value)]
+        found = self._known.search(BORDER.join(pieces))
+        if not found:
+            return value
+        return rebuilt(value, iter(list(_split(pieces, found))))
 
-    def _walk(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self.clean(value)
-        if isinstance(value, Mapping):
-            return self._mapping(value)
-        if isinstance(value, list | tuple):
-            return [self._walk(entry) for entry in value]
-        if isinstance(value, bytes):
-            return self.clean_bytes(value)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            text = str(value)  # a secret may be all digits
-            cleaned = self.clean(text)
-            return value if cleaned == text else cleaned
-        return value
+    def _suspect(self, value: Any) -> bool:
+        """False where one look at the value as JSON shows that it holds nothing."""
+        try:
+            data = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+        except (TypeError, ValueError, RecursionError):
+            return True
+        # What JSON escapes (quotes, line breaks) stands otherwise in the texts: look at these.
+        return b"\\" in data or self._known.suspect(data)
 
-    def _mapping(self, value: Mapping[Any, Any]) -> dict[Any, Any]:
-        cleaned: dict[Any, Any] = {}
-        for key, entry in value.items():
-            name = base = self._walk(key) if isinstance(key, str | int | float) else key
-            number = 2
-            while name in cleaned:
-                name, number = f"{base}#{number}", number + 1
-            cleaned[name] = self._walk(entry)
-        return cleaned
+
+def _replaced(data: bytes, found: list[Found]) -> bytes:
+    out: list[bytes] = []
+    written = 0
+    for start, end, label in found:
+        out += (data[written:start], label.encode())
+        written = end
+    return b"".join((*out, data[written:]))
+
+
+def _split(pieces: list[bytes], found: list[Found]) -> Iterator[str | None]:
+    """Each piece as text, cleaned, or None where it stays; a find over several pieces is cut from each."""
+    start, current = 0, 0
+    for piece in pieces:
+        end = start + len(piece)
+        inside: list[Found] = []
+        while current < len(found) and found[current][0] < end:
+            first, last, label = found[current]
+            if last > start:
+                inside.append((max(first, start) - start, min(last, end) - start, label))
+            if last > end:
+                break
+            current += 1
+        yield _replaced(piece, inside).decode("utf-8", "surrogatepass") if inside else None
+        start = end + len(BORDER)
 
 
 def _warn_short(path: str) -> None:
@@ -150,46 +126,3 @@ def _warn_short(path: str) -> None:
         ),
         stacklevel=3,
     )
-
-
-def _parts(value: str) -> Iterator[str]:
-    """The value, and where it is a JSON document, the texts and numbers in it."""
-    yield value
-    if value.lstrip()[:1] in ("{", "["):
-        try:
-            yield from _leaves(json.loads(value))
-        except (ValueError, RecursionError):
-            return
-
-
-def _leaves(document: Any) -> Iterator[str]:
-    if isinstance(document, dict | list):
-        for entry in document.values() if isinstance(document, dict) else document:
-            yield from _leaves(entry)
-    elif document is not None and not isinstance(document, bool):
-        yield str(document)
-
-
-def _variants(value: str) -> Iterator[str]:
-    """The value and its usual encodings, as far as they are long enough to look for."""
-    if len(value) < SHORTEST:
-        return
-    escaped = json.dumps(value)[1:-1]
-    yield from (value, escaped, json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1])
-    yield from (escaped.replace("/", "\\/"), html.escape(value), html.escape(value, quote=False))
-    keep = {"errors": "surrogatepass"}  # a JSON document may hold half a surrogate pair
-    for quoted in (quote(value, safe="", **keep), quote(value, **keep), quote_plus(value, **keep)):
-        yield quoted
-        yield re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), quoted)
-    yield from _base64(value.encode("utf-8", "surrogatepass"))
-
-
-def _base64(data: bytes) -> Iterator[str]:
-    """What base64 writes for `data` wherever it stands: the characters that depend on it alone."""
-    for before in range(3):
-        text = b64encode(b"\0" * before + data).decode()
-        whole = text[-(-before * 8 // 6) : (before + len(data)) * 8 // 6]
-        for piece in (text, whole) if before == 0 else (whole,):
-            if len(piece) >= SHORTEST_BASE64:
-                yield piece
-                yield piece.replace("+", "-").replace("/", "_")

@@ -1,0 +1,83 @@
+"""How a value is written in other places: the encodings that redaction looks for.
+
+What differs only by letter case, line breaks, quotes or backslashes is one form to `_fold`, so it is not
+listed here: hex in capitals, base64 for URLs, JSON in JSON.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from base64 import b32encode, b64encode
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+__all__ = ["SHORTEST", "SHORTEST_ENCODED", "parts", "variants"]
+
+SHORTEST = 6
+"""Characters below which a value is not looked for."""
+
+SHORTEST_ENCODED = 8
+"""Characters below which a piece of base64, base32 or hex is not looked for: it would match by chance."""
+
+LONGEST_ENCODED = 64 * 1024
+"""Bytes of a value above which it is looked for as it is and in JSON and base64 only."""
+
+
+def parts(value: str) -> Iterator[str]:
+    """The value, and where it is a JSON document, the texts and numbers in it."""
+    yield value
+    if value.lstrip()[:1] in ("{", "["):
+        try:
+            yield from _leaves(json.loads(value))
+        except (ValueError, RecursionError):
+            return
+
+
+def _leaves(document: Any) -> Iterator[str]:
+    if isinstance(document, dict | list):
+        for entry in document.values() if isinstance(document, dict) else document:
+            yield from _leaves(entry)
+    elif document is not None and not isinstance(document, bool):
+        yield str(document)
+
+
+def variants(value: str) -> Iterator[bytes]:
+    """The value and its usual encodings in UTF-8, as far as they are long enough to look for."""
+    if len(value) < SHORTEST:
+        return
+    data = _bytes(value)
+    yield data
+    yield _bytes(json.dumps(value)[1:-1])
+    yield _bytes(json.dumps(value, ensure_ascii=False)[1:-1])
+    yield from (piece for piece in _base64(data) if len(piece) >= SHORTEST_ENCODED)
+    if len(data) <= LONGEST_ENCODED:
+        yield from _printed(value, data)
+        yield b32encode(data)[: len(data) * 8 // 5]
+        yield data.hex().encode()
+
+
+def _printed(value: str, data: bytes) -> Iterator[bytes]:
+    """As Python, HTML and URLs write it, the latter also twice."""
+    yield _bytes(repr(value)[1:-1])
+    yield repr(data)[2:-1].encode()
+    named = html.escape(value)
+    yield _bytes(named)
+    yield _bytes(html.escape(value, quote=False))
+    yield _bytes(named.replace("&quot;", "&#34;").replace("&#x27;", "&#39;"))
+    keep = {"errors": "surrogatepass"}  # a JSON document may hold half a surrogate pair
+    for quoted in (quote(value, safe="", **keep), quote(value, **keep), quote_plus(value, **keep)):
+        yield quoted.encode()
+        yield quote(quoted, safe="").encode()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _base64(data: bytes) -> Iterator[bytes]:
+    """What base64 writes for `data` wherever it stands: the characters that depend on it alone."""
+    for before in range(3):
+        text = b64encode(b"\0" * before + data)
+        yield text[-(-before * 8 // 6) : (before + len(data)) * 8 // 6]

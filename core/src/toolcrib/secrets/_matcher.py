@@ -1,0 +1,191 @@
+"""Finds any of thousands of values in one pass.
+
+A DFA of whole values would be slow to build and too large for the processor's cache. So it is one of
+*anchors*, eight bytes of each value that hardly stand elsewhere, and whoever finds an anchor compares the
+value around it. A long value (a key, a certificate) has an anchor every few dozen bytes, and a fragment of it
+counts too: one line of a key is a part of the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ahocorasick_rs import BytesAhoCorasick, Implementation
+
+from toolcrib.secrets._fold import Folded, fold, tight
+
+__all__ = ["Automaton", "Found", "Mark", "Pattern", "patterns_of"]
+
+ANCHOR = 8
+"""Bytes of an anchor; a shorter value is its own."""
+
+LOOSE = 16
+"""Folded bytes from which a value may have blanks and punctuation in between; below, chance would do that."""
+
+LONG = 64
+"""Folded bytes from which fragments count."""
+
+STRIDE = 48
+"""Bytes from one anchor of a long value to the next: every line of a PEM file (64) has one whole."""
+
+FRAGMENT = 32
+"""Shortest fragment of a long value, in folded bytes."""
+
+MOST_ANCHORS = 64
+"""Anchors of one encoding of one value."""
+
+MOST_DFA = 4000
+"""Anchors up to which a DFA is built; beyond, building it would hold up the calls of a busy process."""
+
+Found = tuple[int, int, str]
+"""Start, end and label."""
+
+Mark = tuple[str, int, int]
+"""A kind of token, and the start and end of where its mark stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One folded form of a value; `exact` is how it must stand where it is short, else empty.
+
+    `lead` and `tail` are what folding drops at its ends, a brace for instance, to be cut away with it.
+    """
+
+    folded: bytes
+    exact: bytes
+    label: str
+    lead: bytes = b""
+    tail: bytes = b""
+
+    def anchors(self, taken: Container[bytes]) -> Iterator[tuple[bytes, int]]:
+        """Pieces to look for, each with its place in the value; one that is looked for already, if there is
+        one.
+        """
+        if len(self.folded) < LONG:
+            windows = range(max(0, len(self.folded) - ANCHOR) + 1)
+            shared = [place for place in windows if self._piece(place) in taken]
+            places: Iterable[int] = shared[:1] or [max(windows, key=self._digits)]
+        else:
+            places = range(0, len(self.folded) - ANCHOR, max(STRIDE, len(self.folded) // MOST_ANCHORS))
+        for place in places:
+            yield self._piece(place), place
+
+    def _piece(self, place: int) -> bytes:
+        return self.folded[place : place + ANCHOR]
+
+    def _digits(self, place: int) -> int:
+        """How little a piece looks like a word."""
+        return sum(48 <= byte <= 57 for byte in self._piece(place))
+
+    def around(self, text: Folded, place: int, at: int) -> tuple[int, int] | None:
+        """The part of `text` that is this value, or of a long one a fragment, given that its byte `place`
+        stands at `at`.
+        """
+        start, end = at - place, at - place + len(self.folded)
+        if text.slice(start, end) == self.folded:
+            return start, end
+        if len(self.folded) < LONG:
+            return None
+        after = _common(text.slice(at, end), self.folded[place:])
+        before = _common(text.slice(start, at)[::-1], self.folded[:place][::-1])
+        return (at - before, at + after) if before + after >= FRAGMENT else None
+
+
+def patterns_of(variants: Iterable[bytes], label: str, shortest: int) -> Iterator[Pattern]:
+    """What to look for to find any of `variants`; nothing for one that folds to fewer than `shortest`
+    bytes.
+    """
+    for variant in variants:
+        folded = fold(variant)
+        if len(folded) < shortest:
+            continue
+        start, end = Folded(variant).span(0, len(folded))
+        exact = tight(variant[start:end]) if len(folded) < LOOSE else b""
+        yield Pattern(folded, exact, label, variant[:start], variant[end:])
+
+
+def _common(one: bytes, other: bytes) -> int:
+    """How many bytes two texts have in common at their beginning."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[:middle] == other[:middle] else (low, middle - 1)
+    return low
+
+
+class Automaton:
+    """An immutable set of patterns, and of `marks`: short literals that say which token shapes to look
+    for.
+    """
+
+    def __init__(self, patterns: Iterable[Pattern], marks: Mapping[bytes, str]) -> None:
+        self.patterns = tuple(patterns)
+        places: dict[bytes, list[tuple[Pattern, int]]] = {}
+        for pattern in self.patterns:
+            for anchor, place in pattern.anchors(places):
+                places.setdefault(anchor, []).append((pattern, place))
+        anchors = [*places, *marks]
+        self._places, self._marks = list(places.values()), list(marks.values())
+        self._overlap = max(map(len, anchors), default=1) - 1
+        kind = Implementation.DFA if len(anchors) <= MOST_DFA else Implementation.ContiguousNFA
+        self._search = BytesAhoCorasick(anchors, implementation=kind).find_matches_as_indexes
+
+    def finds(self, text: Folded) -> bool:
+        """Whether any anchor stands in `text`."""
+        return any(index < len(self._places) for index, _ in self._hits(text))
+
+    def marks(self, text: Folded) -> set[Mark]:
+        """Where tokens may be in `text`."""
+        found = ((index - len(self._places), at) for index, at in self._hits(text))
+        return {(self._marks[mark], *text.region(at)) for mark, at in found if mark >= 0}
+
+    def _hits(self, text: Folded) -> Iterator[tuple[int, int]]:
+        """Which anchor or mark stands where."""
+        for start, piece in text.pieces(self._overlap):
+            for index, at, _ in self._search(piece, overlapping=True):
+                yield index, start + at
+
+    def search(self, text: Folded) -> tuple[list[Found], set[Mark]]:
+        """The values in `text.data`, those that overlap as one, and where tokens may be."""
+        found: set[Found] = set()
+        marks: set[Mark] = set()
+        edged: list[Found] = []
+        for index, at in self._hits(text):
+            if index >= len(self._places):
+                marks.add((self._marks[index - len(self._places)], *text.region(at)))
+                continue
+            for pattern, place in self._places[index]:
+                span = pattern.around(text, place, at)
+                if span is None or (pattern.exact and not _stands(pattern, text, span)):
+                    continue
+                found.add((*span, pattern.label))
+                if pattern.lead or pattern.tail:
+                    edged.append((*_with_edges(pattern, text, span), pattern.label))
+        return [(*text.span(start, end), label) for start, end, label in merged(found)] + edged, marks
+
+
+def _with_edges(pattern: Pattern, text: Folded, span: tuple[int, int]) -> tuple[int, int]:
+    start, end = text.span(*span)
+    if text.data.endswith(pattern.lead, 0, start):
+        start -= len(pattern.lead)
+    if text.data.startswith(pattern.tail, end):
+        end += len(pattern.tail)
+    return start, end
+
+
+def _stands(pattern: Pattern, text: Folded, span: tuple[int, int]) -> bool:
+    """Whether a short value stands there as it is, and not in pieces that only look like it together."""
+    place = text.data[slice(*text.span(*span))]
+    return tight(place) == pattern.exact
+
+
+def merged(found: Iterable[Found]) -> list[Found]:
+    """In order, those that overlap as one, under the label of the first and longest."""
+    out: list[Found] = []
+    for start, end, label in sorted(found, key=lambda each: (each[0], -each[1], each[2])):
+        if out and start < out[-1][1]:
+            out[-1] = (out[-1][0], max(out[-1][1], end), out[-1][2])
+        else:
+            out.append((start, end, label))
+    return out
