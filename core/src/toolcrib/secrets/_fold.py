@@ -19,7 +19,11 @@ BORDER = b"\x1e"
 
 _DROPPED = b" \t\r\n\\\"',[]{}:" + BORDER
 _FOLDED = bytes(byte + 32 if 65 <= byte <= 90 else {43: 45, 47: 95}.get(byte, byte) for byte in range(256))
-_BLOCK = 16 * 1024
+_BLOCK = 8 * 1024
+"""What is folded at once: the smaller, the quicker is the way back from a find."""
+
+_TOGETHER = 8
+"""Blocks that are searched at once: as many as fit into the cache, and bound the list of finds."""
 
 
 def fold(data: bytes) -> bytes:
@@ -53,9 +57,12 @@ class Folded:
 
     def pieces(self, overlap: int) -> Iterator[tuple[int, bytes]]:
         """The whole in pieces, each with its offset; all but the last reach `overlap` bytes into the next."""
-        for number, block in enumerate(self._blocks):
-            start, end = self._starts[number], self._starts[number + 1]
-            yield start, block if end == self._starts[-1] else block + self.slice(end, end + overlap)
+        for number in range(0, len(self._blocks), _TOGETHER):
+            group = self._blocks[number : number + _TOGETHER]
+            end = self._starts[number + len(group)]
+            if end < self._starts[-1]:
+                group.append(self.slice(end, end + overlap))
+            yield self._starts[number], b"".join(group)
 
     def slice(self, start: int, end: int) -> bytes:
         """`[start, end)` of the folded text, as far as there is such."""
@@ -70,7 +77,9 @@ class Folded:
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The part of `data` whose folded form is `[start, end)`; whole characters where it is UTF-8."""
-        first, last = self._at(start), self._at(end - 1) + 1
+        block = bisect_right(self._starts, start) - 1
+        first = self._after(block * _BLOCK, start - self._starts[block] + 1) - 1
+        last = self._after(first, end - start)
         while first > 0 and self.data[first] & 0xC0 == 0x80:
             first -= 1
         while last < len(self.data) and self.data[last] & 0xC0 == 0x80:
@@ -82,12 +91,10 @@ class Folded:
         block = bisect_right(self._starts, at) - 1
         return block * _BLOCK, (block + 1) * _BLOCK
 
-    def _at(self, index: int) -> int:
-        """Where the folded byte `index` stands in `data`."""
-        block = bisect_right(self._starts, index) - 1
-        position, missing = block * _BLOCK, index - self._starts[block] + 1
-        while missing:
-            step = self.data[position : position + missing]
+    def _after(self, position: int, kept: int) -> int:
+        """Where in `data`, from `position` on, so many bytes were kept."""
+        while kept:
+            step = self.data[position : position + kept]
             position += len(step)
-            missing -= len(step.translate(None, _DROPPED))
-        return position - 1
+            kept -= len(step.translate(None, _DROPPED))
+        return position

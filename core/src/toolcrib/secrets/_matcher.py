@@ -23,7 +23,7 @@ ANCHOR = 8
 LOOSE = 16
 """Folded bytes from which a value may have blanks and punctuation in between; below, chance would do that."""
 
-LONG = 64
+LONG = 128
 """Folded bytes from which fragments count."""
 
 STRIDE = 48
@@ -37,6 +37,9 @@ MOST_ANCHORS = 64
 
 MOST_DFA = 4000
 """Anchors up to which a DFA is built; beyond, building it would hold up the calls of a busy process."""
+
+_RARE = frozenset(b"0123456789bgjkqvwxyz")
+"""Bytes that are rare in prose, and in no encoding special."""
 
 Found = tuple[int, int, str]
 """Start, end and label."""
@@ -65,7 +68,7 @@ class Pattern:
         if len(self.folded) < LONG:
             windows = range(max(0, len(self.folded) - ANCHOR) + 1)
             shared = [place for place in windows if self._piece(place) in taken]
-            places: Iterable[int] = shared[:1] or [max(windows, key=self._digits)]
+            places: Iterable[int] = shared[:1] or [max(windows, key=self._rarity)]
         else:
             places = range(0, len(self.folded) - ANCHOR, max(STRIDE, len(self.folded) // MOST_ANCHORS))
         for place in places:
@@ -74,9 +77,12 @@ class Pattern:
     def _piece(self, place: int) -> bytes:
         return self.folded[place : place + ANCHOR]
 
-    def _digits(self, place: int) -> int:
-        """How little a piece looks like a word."""
-        return sum(48 <= byte <= 57 for byte in self._piece(place))
+    def _rarity(self, place: int) -> tuple[int, int]:
+        """How seldom ordinary text looks like a piece; its beginning counts more, because only there the
+        automaton leaves its quick first state.
+        """
+        odd = [byte in _RARE for byte in self._piece(place)]
+        return sum(odd[:3]), sum(odd)
 
     def around(self, text: Folded, place: int, at: int) -> tuple[int, int] | None:
         """The part of `text` that is this value, or of a long one a fragment, given that its byte `place`

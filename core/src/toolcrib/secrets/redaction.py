@@ -61,7 +61,11 @@ class Redactor:
             return text
         data = text.encode("utf-8", "surrogatepass")
         found = self._known.search(data)
-        return _replaced(data, found).decode("utf-8", "surrogatepass") if found else text
+        if not found:
+            return text
+        if text.isascii():
+            return _replaced_ascii(text, found)
+        return _replaced(data, found).decode("utf-8", "surrogatepass")
 
     def clean_bytes(self, data: bytes) -> bytes:
         """The same for bytes; those that are not UTF-8 stay as they are."""
@@ -99,6 +103,16 @@ def _replaced(data: bytes, found: list[Found]) -> bytes:
         out += (data[written:start], label.encode())
         written = end
     return b"".join((*out, data[written:]))
+
+
+def _replaced_ascii(text: str, found: list[Found]) -> str:
+    """The same where characters are bytes, which saves two copies."""
+    out: list[str] = []
+    written = 0
+    for start, end, label in found:
+        out += (text[written:start], label)
+        written = end
+    return "".join((*out, text[written:]))
 
 
 def _split(pieces: list[bytes], found: list[Found]) -> Iterator[str | None]:
