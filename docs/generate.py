@@ -44,6 +44,13 @@ TABLES: dict[str, tuple[Any, dict[str, str]]] = {
             "shadow": "The folder of a candidate that is tried beside it; nothing of it is enforced.",
         },
     ),
+    "redaction": (
+        config.RedactionSettings,
+        {
+            "shapes": "What looks like a token is cut out too: [redaction](redaction.md).",
+            "logs": "All log records of the process are cleaned.",
+        },
+    ),
     "model": (
         config.ModelSettings,
         {

@@ -23,6 +23,7 @@ __all__ = [
     "LimitSettings",
     "ModelSettings",
     "PackSettings",
+    "RedactionSettings",
     "SandboxSettings",
     "SecretSettings",
     "Trust",
@@ -102,6 +103,17 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RedactionSettings:
+    """`[redaction]`: `shapes` cuts out what looks like a token, `logs` cleans all log records of the process.
+
+    Values that were handed out are cut out of results, errors, progress and audit in any case.
+    """
+
+    shapes: bool = True
+    logs: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class SecretSettings:
     """`[secrets]`: the provider's name, how long a value is kept (`0s`: not at all), and what else stands
     there for the provider itself.
@@ -140,6 +152,7 @@ class Config:
     trust: Trust = "locked"
     packs: Mapping[str, PackSettings] = field(default_factory=dict)
     secrets: SecretSettings = field(default_factory=SecretSettings)
+    redaction: RedactionSettings = field(default_factory=RedactionSettings)
     model: ModelSettings | None = None
     audit: AuditSettings = field(default_factory=AuditSettings)
     approvals: ApprovalSettings = field(default_factory=ApprovalSettings)
@@ -181,7 +194,18 @@ _POLICY_URLS = {
     "sqlite+aiosqlite": "sqlite+aiosqlite:///FILE",
     "postgresql+asyncpg": "postgresql+asyncpg://HOST/NAME",
 }
-_TABLES = ("crib", "packs", "policy", "secrets", "model", "audit", "approvals", "limits", "sandbox")
+_TABLES = (
+    "crib",
+    "packs",
+    "policy",
+    "secrets",
+    "redaction",
+    "model",
+    "audit",
+    "approvals",
+    "limits",
+    "sandbox",
+)
 
 
 class _Reader:
@@ -229,6 +253,7 @@ class _Reader:
             trust=trust,
             packs=packs,
             secrets=self._secrets(),
+            redaction=self._table("redaction", RedactionSettings),
             model=self._table("model", ModelSettings) if "model" in self._data else None,
             audit=self._table("audit", AuditSettings),
             approvals=self._approvals(),

@@ -345,10 +345,11 @@ class Crib:
     @cached_property
     def broker(self) -> SecretBroker:
         """Resolves the secrets of each pack."""
-        from toolcrib.secrets import SecretBroker
+        from toolcrib.secrets import SecretBroker, guarded
 
         templates = {name: pack.secrets for name, pack in self.config.packs.items()}
-        return SecretBroker(self.secret_provider, templates, cache=self.config.secrets.cache_seconds)
+        redactor, cache = guarded(self.config.redaction), self.config.secrets.cache_seconds
+        return SecretBroker(self.secret_provider, templates, redactor, cache=cache)
 
     @cached_property
     def secret_provider(self) -> SecretProvider:

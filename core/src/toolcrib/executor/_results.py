@@ -42,9 +42,9 @@ def pack_up(value: Any, redactor: Redactor, limit: int) -> Handover:
     except (TypeError, ValueError, RecursionError) as error:
         raise Unserialisable(f"{type(value).__name__}: {error}") from error
     plain = value if type(value) in (int, bool, type(None)) else orjson.loads(data)
-    if redactor.active:
-        plain = redactor.clean_value(plain)
-        data = orjson.dumps(plain)
+    cleaned = redactor.clean_value(plain)
+    if cleaned is not plain:
+        plain, data = cleaned, orjson.dumps(cleaned)
     digest = hashlib.sha256(data).hexdigest()
     text = plain if isinstance(plain, str) else data.decode()
     if len(data) <= limit:

@@ -103,7 +103,9 @@ class Settler:
             handover = pack_up(ended.value, self._redactor, self._limits.result_bytes)
         except Exception as error:
             why = error if isinstance(error, Unserialisable) else describe(error)
-            text = f"the tool ran, but its result is no JSON and cannot be shown ({why})"
+            text = self._redactor.clean(
+                f"the tool ran, but its result is no JSON and cannot be shown ({why})"
+            )
             return self._as_result(case, "done" if case.changes_the_world else "failed", text), "", None
         result = self._as_result(case, "done", handover.text + self._edited(case), value=handover.value)
         return result, handover.digest, handover if handover.whole is not None else None

@@ -20,6 +20,7 @@ from toolcrib.context import CallContext
 from toolcrib.errors import SecretError, ToolError
 from toolcrib.executor._case import Case, Progress
 from toolcrib.executor._notes import take_note
+from toolcrib.secrets import Stream
 
 if TYPE_CHECKING:
     from toolcrib.artifacts import ArtifactStore
@@ -86,9 +87,11 @@ class Worker:
         async def fetch(name: str) -> Secret:
             return await self._secrets.use(case, name)
 
+        stream = Stream(self.redactor)
+
         def progress(message: str, fraction: float | None) -> None:
             if case.watch is not None:
-                case.tell(Progress(self.redactor.clean(message), fraction))
+                case.tell(Progress(stream.clean(message), fraction))
 
         return CallContext(
             tool=case.tool.name,

@@ -4,7 +4,9 @@ from toolcrib.secrets._broker import SecretBroker
 from toolcrib.secrets._config import OpenProvider, ProviderConfig
 from toolcrib.secrets._paths import PathTemplate, check_path, split_path
 from toolcrib.secrets._secret import Secret, SecretProvider
+from toolcrib.secrets._stream import Stream
 from toolcrib.secrets.local import LocalProvider
+from toolcrib.secrets.logs import clean_logs, guarded, leave_logs
 from toolcrib.secrets.redaction import SHORTEST, Redactor
 
 __all__ = [
@@ -17,6 +19,10 @@ __all__ = [
     "Secret",
     "SecretBroker",
     "SecretProvider",
+    "Stream",
     "check_path",
+    "clean_logs",
+    "guarded",
+    "leave_logs",
     "split_path",
 ]

@@ -25,6 +25,10 @@ PATIENCE = 2048
 """Bytes searched per pattern of both automata after which it pays to build one."""
 
 
+_TAIL = 256
+"""Bytes at the end of a chunk that may be the beginning of a value."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Finders:
     """One immutable state, so that whoever searches needs no lock."""
@@ -131,6 +135,20 @@ class Known:
         for literal, label in finders.literal:
             found += _each(data, literal, label)
         return merged(found)
+
+    def beginning(self, data: bytes) -> tuple[int, str] | None:
+        """Where `data` ends in the beginning of a value, and its label. For chunks of a stream; not quick."""
+        tail = Folded(data[-_TAIL:])
+        size = len(fold(data[-_TAIL:]))
+        end = tail.slice(size - _TAIL, size)
+        for automaton in self._finders.automata:
+            for pattern in automaton.patterns:
+                at = end.find(pattern.folded[:SHORTEST])
+                while at >= 0:
+                    if pattern.folded.startswith(end[at:]):
+                        return max(0, len(data) - _TAIL) + tail.span(at, size)[0], pattern.label
+                    at = end.find(pattern.folded[:SHORTEST], at + 1)
+        return None
 
 
 def _each(data: bytes, literal: bytes, label: str) -> Iterator[Found]:

@@ -28,7 +28,7 @@ from toolcrib.secrets._documents import rebuilt, texts
 from toolcrib.secrets._encodings import SHORTEST
 from toolcrib.secrets._fold import BORDER
 from toolcrib.secrets._known import MOST_KNOWN, Known
-from toolcrib.secrets._matcher import Found
+from toolcrib.secrets._matcher import Found, merged
 from toolcrib.secrets._secret import Secret
 
 __all__ = ["MOST_KNOWN", "SHORTEST", "Redactor"]
@@ -66,6 +66,21 @@ class Redactor:
         if text.isascii():
             return _replaced_ascii(text, found)
         return _replaced(data, found).decode("utf-8", "surrogatepass")
+
+    def clean_chunk(self, before: str, chunk: str) -> str:
+        """`chunk` without the values, their parts that follow on `before`, and a beginning of one at its end.
+
+        `before` was handed on already; a value that began in it is cut from where `chunk` begins.
+        """
+        if not self._known.active:
+            return chunk
+        pieces = [text.encode("utf-8", "surrogatepass") for text in (before, chunk)]
+        found = self._known.search(BORDER.join(pieces))
+        if cut := self._known.beginning(pieces[1]):
+            start, end = len(pieces[0]) + len(BORDER) + cut[0], sum(map(len, pieces)) + len(BORDER)
+            found = merged([*found, (start, end, cut[1])])
+        cleaned = list(_split(pieces, found))[1]
+        return chunk if cleaned is None else cleaned
 
     def clean_bytes(self, data: bytes) -> bytes:
         """The same for bytes; those that are not UTF-8 stay as they are."""
