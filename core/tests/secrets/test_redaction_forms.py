@@ -171,7 +171,8 @@ def test_json_at_any_depth_hides_nothing(value, before, after):
     redactor = redactor_of(value)
     for _ in range(3):
         text = json.dumps(text)
-        assert value not in json.loads(redactor.clean(json.dumps(text)).replace("\\[", "["), strict=False)
+        cleaned = redactor.clean(text)
+        assert "[secret:p/0]" in cleaned and text[1:-1] not in cleaned
 
 
 @settings(deadline=None)

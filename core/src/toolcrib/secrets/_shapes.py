@@ -52,6 +52,7 @@ SHAPES: dict[str, Shape] = {
         r"(?:oken|OKEN|earer|EARER)[\s\"':=|>]{1,40}(?P<token>s\.[A-Za-z0-9]{24}(?:\.[A-Za-z0-9]{1,10})?)\b",
         marks="tokens. =s. bearers.",
     ),
+    "toolcrib": _shape("tck_", _BEFORE + r"tck_[a-z2-7]{12}_[A-Za-z0-9_-]{43}"),
     "github": _shape(
         "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_",
         _BEFORE + r"(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{50,255})",
