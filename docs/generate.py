@@ -51,6 +51,20 @@ TABLES: dict[str, tuple[Any, dict[str, str]]] = {
             "logs": "All log records of the process are cleaned.",
         },
     ),
+    "identity": (
+        config.IdentitySettings,
+        {
+            "issuer": "Whose tokens are believed (OpenID Connect): [how to](../how-to/identify-callers.md).",
+            "audience": "What it writes into `aud` for this crib.",
+            "algorithms": "Signatures that are accepted; only such with a public key.",
+            "user_claim": "The claim that holds the user id.",
+            "tenant_claim": "The claim that holds the tenant; without one it is the crib's.",
+            "agents_claim": "The claim that lists the agents that may act for the user.",
+            "agents": "Those of a token that names none.",
+            "leeway": "How far clocks may differ.",
+            "keys_max_age": "How old the issuer's keys may be while it cannot be reached.",
+        },
+    ),
     "model": (
         config.ModelSettings,
         {
@@ -87,6 +101,7 @@ TABLES: dict[str, tuple[Any, dict[str, str]]] = {
 GROUPS = {
     "CallRefused": "the model: ask differently, or not at all. Nothing ran",
     "ApprovalPending": "a human. Nothing ran",
+    "NotAuthenticated": "whoever calls: with other credentials. Nothing ran",
     "Unavailable": "the caller, later. Nothing ran",
     "ConfigError": "the operator",
     "ToolError": "nobody: raised by tools, to say what the vendor's world answered",

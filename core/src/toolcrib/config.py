@@ -17,9 +17,11 @@ from toolcrib.packs._settings import parse
 from toolcrib.principal import check_id
 
 __all__ = [
+    "ASYMMETRIC",
     "ApprovalSettings",
     "AuditSettings",
     "Config",
+    "IdentitySettings",
     "LimitSettings",
     "ModelSettings",
     "PackSettings",
@@ -30,6 +32,14 @@ __all__ = [
 ]
 
 Trust: TypeAlias = Literal["locked", "installed"]
+
+ASYMMETRIC = frozenset(
+    ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+)
+"""Algorithms with a public key. `none` and the HMACs are not among them, and cannot be configured."""
+
+MOST_LEEWAY = 300
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +124,56 @@ class RedactionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class IdentitySettings:
+    """`[identity]`: whose tokens are believed, and which of their claims says what.
+
+    `agents` are permitted to a token that names none in its claim `agents_claim`. `leeway` bounds how far
+    clocks may differ, `keys_max_age` how old the issuer's keys may be when it cannot be reached.
+    """
+
+    issuer: str = ""
+    audience: str = ""
+    algorithms: tuple[str, ...] = ("RS256", "PS256", "ES256", "EdDSA")
+    user_claim: str = "sub"
+    tenant_claim: str = ""
+    agents_claim: str = "agents"
+    agents: tuple[str, ...] = ()
+    leeway: str = "30s"
+    keys_max_age: str = "1h"
+
+    def __post_init__(self) -> None:
+        if self.issuer and not self.audience:
+            raise ConfigError(
+                "[identity] has an issuer, but no audience",
+                rule="a token counts if it was made for this crib",
+                remedy="Set audience to what the issuer writes into aud for this crib",
+            )
+        odd = [name for name in self.algorithms if name not in ASYMMETRIC]
+        if odd or not self.algorithms:
+            raise ConfigError(
+                f"[identity] algorithms has {odd[0]!r}" if odd else "[identity] algorithms is empty",
+                rule="algorithms with a public key: " + ", ".join(sorted(ASYMMETRIC)),
+                remedy="Choose among these; none and HS256 would let a caller sign for itself",
+            )
+        if not 0 <= self.leeway_seconds <= MOST_LEEWAY:
+            raise ConfigError(
+                f"[identity] leeway = {self.leeway!r}", rule="at most 5m", remedy="Set the clocks instead"
+            )
+        for agent in self.agents:
+            check_id("[identity] agents", agent)
+
+    @property
+    def leeway_seconds(self) -> float:
+        """`leeway` in seconds."""
+        return seconds(self.leeway, "[identity] leeway")
+
+    @property
+    def keys_max_age_seconds(self) -> float:
+        """`keys_max_age` in seconds."""
+        return seconds(self.keys_max_age, "[identity] keys_max_age")
+
+
+@dataclass(frozen=True, slots=True)
 class SecretSettings:
     """`[secrets]`: the provider's name, how long a value is kept (`0s`: not at all), and what else stands
     there for the provider itself.
@@ -153,6 +213,7 @@ class Config:
     packs: Mapping[str, PackSettings] = field(default_factory=dict)
     secrets: SecretSettings = field(default_factory=SecretSettings)
     redaction: RedactionSettings = field(default_factory=RedactionSettings)
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
     model: ModelSettings | None = None
     audit: AuditSettings = field(default_factory=AuditSettings)
     approvals: ApprovalSettings = field(default_factory=ApprovalSettings)
@@ -200,6 +261,7 @@ _TABLES = (
     "policy",
     "secrets",
     "redaction",
+    "identity",
     "model",
     "audit",
     "approvals",
@@ -254,6 +316,7 @@ class _Reader:
             packs=packs,
             secrets=self._secrets(),
             redaction=self._table("redaction", RedactionSettings),
+            identity=self._identity(),
             model=self._table("model", ModelSettings) if "model" in self._data else None,
             audit=self._table("audit", AuditSettings),
             approvals=self._approvals(),
@@ -307,6 +370,11 @@ class _Reader:
     def _limits(self) -> LimitSettings:
         settings: LimitSettings = self._table("limits", LimitSettings)
         _ = settings.repeat_seconds
+        return settings
+
+    def _identity(self) -> IdentitySettings:
+        settings: IdentitySettings = self._table("identity", IdentitySettings)
+        _ = settings.keys_max_age_seconds
         return settings
 
     def _secrets(self) -> SecretSettings:

@@ -18,6 +18,7 @@ __all__ = [
     "InvalidArguments",
     "KeyReused",
     "LoopStopped",
+    "NotAuthenticated",
     "NotSent",
     "PackError",
     "PolicyError",
@@ -121,6 +122,12 @@ class ApprovalRejected(CallRefused):
 
 class ApprovalExpired(CallRefused):
     """Nobody answered in time; an expiry is never a yes."""
+
+
+class NotAuthenticated(ToolcribError):
+    """Token, API key or local user do not prove who calls, or do not permit the agent. The credentials are
+    never part of the message.
+    """
 
 
 # --- the caller may try later -----------------------------------------------------------------------------

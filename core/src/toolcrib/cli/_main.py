@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("toolcrib.cli.doctor:doctor", "Explain the state of this crib, and what to mend."),
     "freeze": ("toolcrib.cli.freeze:freeze", "Deny every call to a tool, at once."),
     "init": ("toolcrib.cli.init:init", "Make a new crib in a folder."),
+    "keys": ("toolcrib.cli.keys:keys", "Make, list and revoke API keys."),
     "ledger": ("toolcrib.cli.ledger:ledger", "List and settle calls whose outcome is unknown."),
     "packs": ("toolcrib.cli.packs:packs", "List, lock and verify tool packs."),
     "policy": ("toolcrib.cli.policy:policy", "Check policy, and explain its decisions."),
