@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -119,8 +120,16 @@ def api(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+def _need_roundup() -> None:
+    """Say loudly that there is no Roundup; fail where TOOLCRIB_STRICT=1."""
+    if importlib.util.find_spec("roundup") is None:
+        tell = pytest.fail if os.environ.get("TOOLCRIB_STRICT") == "1" else pytest.skip
+        tell("NOT TRIED ON ROUNDUP: the package roundup is not installed")
+
+
 @pytest.fixture(scope="session")
 def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RoundupTracker]:
+    _need_roundup()
     with RoundupTracker(tmp_path_factory.mktemp("roundup") / "tracker") as served:
         yield served
 

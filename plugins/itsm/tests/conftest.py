@@ -1,6 +1,8 @@
 """Every backend behind one fixture."""
 
+import importlib.util
 import json
+import os
 import shutil
 import sqlite3
 import time
@@ -129,9 +131,17 @@ async def embedded(tmp_path, filled):
     await backend.close()
 
 
+def _need_roundup():
+    """Say loudly that there is no Roundup; fail where TOOLCRIB_STRICT=1."""
+    if importlib.util.find_spec("roundup") is None:
+        tell = pytest.fail if os.environ.get("TOOLCRIB_STRICT") == "1" else pytest.skip
+        tell("NOT TRIED ON ROUNDUP: the package roundup is not installed")
+
+
 @pytest.fixture(scope="session")
 def tracker(tmp_path_factory):
     """A real Roundup, extended; one for all tests, which bring issues of their own."""
+    _need_roundup()
     with RoundupTracker(tmp_path_factory.mktemp("roundup") / "tracker") as served:
         yield served
 
@@ -139,6 +149,7 @@ def tracker(tmp_path_factory):
 @pytest.fixture(scope="session")
 def classic_tracker(tmp_path_factory):
     """A real Roundup of the template as it is."""
+    _need_roundup()
     with RoundupTracker(tmp_path_factory.mktemp("classic") / "tracker", extended=False) as served:
         yield served
 
