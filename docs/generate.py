@@ -75,7 +75,13 @@ TABLES: dict[str, tuple[Any, dict[str, str]]] = {
     ),
     "audit": (
         config.AuditSettings,
-        {"durability": "A record counts once it is on the disk, or (`written`) once the kernel has it."},
+        {
+            "durability": "A record counts once it is on the disk, or (`written`) once the kernel has it.",
+            "signer": "Checkpoints are signed by a key file, or (`vault`) by Vault's transit key.",
+            "transit_key": "With `vault`: the Ed25519 key's name in the Vault of `[secrets]`.",
+            "transit_mount": "With `vault`: where the transit engine is mounted.",
+            "transit_version": "With `vault`: the key's version; a rotation changes nothing until this does.",
+        },
     ),
     "approvals": (
         config.ApprovalSettings,

@@ -64,9 +64,17 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class AuditSettings:
-    """`[audit]`: `fsync` returns once a record is on the disk, `written` once the kernel has it."""
+    """`[audit]`: `fsync` returns once a record is on the disk, `written` once the kernel has it.
+
+    Checkpoints are signed by a key file, or with `signer = "vault"` by version `transit_version` of the
+    Ed25519 key `transit_key` in the Vault of `[secrets]`.
+    """
 
     durability: Literal["fsync", "written"] = "fsync"
+    signer: Literal["file", "vault"] = "file"
+    transit_key: str = "toolcrib-audit"
+    transit_mount: str = "transit"
+    transit_version: int = 1
 
 
 @dataclass(frozen=True, slots=True)

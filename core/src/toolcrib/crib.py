@@ -24,7 +24,7 @@ from toolcrib.tools import Tool, Toolkit, tools_of
 
 if TYPE_CHECKING:
     from toolcrib.approvals import Answer, Approval, ApprovalChannel
-    from toolcrib.audit import AuditLog
+    from toolcrib.audit import AuditLog, Signer
     from toolcrib.bench.shadow import Shadow
     from toolcrib.executor import ToolExecutor
     from toolcrib.executor._case import Watch
@@ -331,16 +331,21 @@ class Crib:
     @cached_property
     def audit(self) -> AuditLog:
         """The audit log."""
-        from toolcrib.audit import AuditLog, SigningKey
+        from toolcrib.audit import AuditLog
 
-        folder = self.config.state / "audit"
-        key = SigningKey.load_or_create(self.config.keys / "audit.key", audit_folder=folder)
         return AuditLog(
-            folder,
+            self.config.state / "audit",
             durability=self.config.audit.durability,
-            key=key,
+            key=self.audit_signer,
             sinks=self.packs.audit_sinks(),
         )
+
+    @cached_property
+    def audit_signer(self) -> Signer:
+        """What signs the log's checkpoints."""
+        from toolcrib._signer import signer_of
+
+        return signer_of(self.config, lambda: self.secret_provider)
 
     @cached_property
     def broker(self) -> SecretBroker:

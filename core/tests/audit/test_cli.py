@@ -19,7 +19,12 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def cli(tmp_path: Path, folder: Path) -> Run:
-    desk = SimpleNamespace(audit_folder=folder, keys_folder=tmp_path / "keys")
+    keys = tmp_path / "keys"
+
+    def signer() -> SigningKey:
+        return SigningKey.load_or_create(keys / "audit.key", audit_folder=folder)
+
+    desk = SimpleNamespace(audit_folder=folder, keys_folder=keys, audit_signer=signer)
 
     def run(*arguments: object, width: int = 100) -> Result:
         runner = CliRunner(env={"COLUMNS": str(width)})

@@ -11,8 +11,9 @@ from click.testing import CliRunner
 
 from toolcrib.cli.secrets import secrets
 from toolcrib.config import Config
-from toolcrib.errors import ConfigError, SecretError
-from toolcrib.secrets import LocalProvider, Secret
+from toolcrib.errors import ConfigError, SecretError, SecretRefused
+from toolcrib.policy import MODEL, Policy
+from toolcrib.secrets import LocalProvider, ProviderStatus, Secret
 
 CONFIG = """
 [crib]
@@ -34,10 +35,13 @@ class Desk:
         (folder / "toolcrib.toml").write_text(CONFIG)
         self.config = Config.load(folder / "toolcrib.toml")
         self.provider = provider or LocalProvider(folder / ".toolcrib")
-        self.records = []
+        self.records, self.rows = [], ""
 
     def secret_provider(self):
         return self.provider
+
+    def policy(self):
+        return Policy.of(MODEL, self.rows)
 
     def record(self, **fields):
         self.records.append(fields)
@@ -111,19 +115,20 @@ def test_removing_what_is_not_there_says_so(desk):
 def test_check_shows_paths_and_what_is_missing(desk):
     desk.provider.put("crm/acme/salesforce", VALUE)
     result = run(desk, "check", "--json")
-    rows = {row["name"]: row for row in json.loads(result.output)}
+    rows = {row["name"]: row for row in json.loads(result.output)["secrets"]}
     assert result.exit_code == 0
     assert (rows["salesforce"]["path"], rows["salesforce"]["state"]) == ("crm/acme/salesforce", "readable")
-    assert (rows["mine"]["state"], rows["mine"]["detail"]) == ("open", "give --user")
+    assert (rows["mine"]["state"], rows["mine"]["provider"]) == ("open", "give --user")
     assert VALUE not in result.output
 
 
 def test_check_exits_with_1_for_what_is_not_readable(desk):
     desk.provider.put("crm/acme/salesforce", VALUE)
     result = run(desk, "check", "--user", "alice", "--json")
-    rows = {row["name"]: row for row in json.loads(result.output)}
+    rows = {row["name"]: row for row in json.loads(result.output)["secrets"]}
     assert result.exit_code == 1
-    assert "toolcrib secrets set crm/acme/alice" in rows["mine"]["detail"]
+    assert "toolcrib secrets set crm/acme/alice" in rows["mine"]["why"][0]
+    assert (rows["mine"]["path"], rows["mine"]["provider"]) == ("crm/acme/alice", "not there")
     assert run(desk, "check", "--user", "alice").exit_code == 1
 
 
@@ -131,8 +136,101 @@ def test_check_prints_a_table_without_values(desk):
     desk.provider.put("crm/acme/salesforce", VALUE)
     output = run(desk, "check").output
     assert "crm/acme/salesforce" in output
-    assert "readable" in output
+    assert "✓" in output
     assert VALUE not in output
+
+
+AS = ("check", "--user", "alice", "--agent", "writer")
+BOTH = (
+    "p, user:alice, acme, secret:crm.*, use, True, allow\n"
+    "p, agent:writer, acme, secret:crm.{}, use, True, allow"
+)
+
+
+@pytest.mark.parametrize(
+    ("rows", "state", "policy", "why"),
+    [
+        (BOTH.format("salesforce"), "readable", "allowed (policy.csv:1, policy.csv:2)", ""),
+        ("", "denied", "no row", "user:alice has no allow row"),
+        (BOTH.format("mine"), "denied", "no row", "agent:writer has no allow row"),
+        ("p, *, *, *, *, True, deny", "denied", "policy.csv:1", "is denied by policy.csv:1"),
+        ("p, *, acme, secret:crm.*, use, r.ctx.args.n == 1, allow", "depends", "depends", "has a condition"),
+        (
+            "p, *, acme, secret:crm.*, use, True, allow\np2, *, acme, secret:crm.salesforce, use, True, lead",
+            "denied",
+            "policy.csv:2",
+            "Write the row for the tools",
+        ),
+        (
+            "p, *, acme, *, *, True, allow\np3, *, acme, *, 5/day per user",
+            "readable",
+            "allowed (policy.csv:1)",
+            "",
+        ),
+    ],
+)
+def test_check_asks_policy_for_user_and_agent(desk, rows, state, policy, why):
+    desk.provider.put("crm/acme/salesforce", VALUE)
+    desk.provider.put("crm/acme/alice", VALUE)
+    desk.rows = rows
+    result = run(desk, *AS, "--json")
+    found = {row["name"]: row for row in json.loads(result.output)["secrets"]}["salesforce"]
+    assert (found["state"], found["policy"], found["provider"]) == (state, policy, "version 1")
+    assert why in " ".join(found["why"])
+    told = run(desk, *AS)
+    assert why.split()[0] in told.output if why else "✓ " in told.output
+    assert VALUE not in result.output + told.output
+
+
+def test_check_exits_with_1_for_what_policy_withholds_and_0_for_what_it_gives(desk):
+    for path in ("crm/acme/salesforce", "crm/acme/alice"):
+        desk.provider.put(path, VALUE)
+    assert run(desk, *AS).exit_code == 1
+    desk.rows = "p, *, acme, secret:crm.*, use, True, allow"
+    assert run(desk, *AS).exit_code == 0
+
+
+def test_check_is_on_record_with_whom_it_was_for_and_takes_another_tenant(desk):
+    desk.provider.put("crm/globex/salesforce", VALUE)
+    result = run(desk, "check", "--tenant", "globex", "--json")
+    found = json.loads(result.output)
+    assert found["secrets"][1]["path"] == "crm/globex/salesforce"
+    assert (found["ok"], found["principal"]["tenant"]) == (True, "globex")
+    assert desk.records[-1] == {
+        "kind": "admin",
+        "action": "secrets.check",
+        "checked_as": [None, None, "globex"],
+    }
+
+
+def test_check_tells_what_the_provider_says_of_itself(tmp_path):
+    class Vaultlike:
+        async def fetch(self, path):
+            raise SecretRefused(f"no reading of {path!r} (403)", remedy="Ask")
+
+        async def close(self):
+            pass
+
+        async def status(self):
+            return ProviderStatus("vaultlike", "https://vault.example", "approle", 3500.0)
+
+    output = run(Desk(tmp_path, Vaultlike()), "check").output
+    output = output.replace(" \n", " ")
+    assert "vaultlike at https://vault.example · login by approle · lives for 58 min" in output
+    assert "refused" in output
+    assert "no reading of 'crm/acme/salesforce' (403)" in output
+
+
+def test_check_tells_that_the_provider_lets_nobody_in(tmp_path):
+    class Closed:
+        async def fetch(self, path):
+            raise SecretError("sealed", remedy="Unseal it")
+
+        async def status(self):
+            raise SecretError("sealed", remedy="Unseal it")
+
+    result = run(Desk(tmp_path, Closed()), "check", "--json")
+    assert (result.exit_code, json.loads(result.output)["provider"]["error"]) == (1, "sealed. Unseal it.")
 
 
 def test_check_names_a_bad_template(tmp_path):
@@ -150,7 +248,7 @@ def test_other_providers_are_checked_but_not_written(tmp_path):
             return Secret(VALUE, path=path, version="v7")
 
     desk = Desk(tmp_path, Elsewhere())
-    assert json.loads(run(desk, "check", "--json").output)[1]["detail"] == "version v7"
+    assert json.loads(run(desk, "check", "--json").output)["secrets"][1]["provider"] == "version v7"
     for args in (["set", "a"], ["list"], ["rm", "a"]):
         result = run(desk, *args, typed=VALUE)
         assert isinstance(result.exception, SecretError)

@@ -3,7 +3,7 @@ unnoticed.
 """
 
 from toolcrib.audit._checkpoint import Checkpoint
-from toolcrib.audit._keys import HmacKey, PublicKey, SigningKey
+from toolcrib.audit._keys import HmacKey, PublicKey, Signer, SigningKey
 from toolcrib.audit._read import query, read
 from toolcrib.audit._record import RESERVED
 from toolcrib.audit._sinks import Sink
@@ -17,6 +17,7 @@ __all__ = [
     "HmacKey",
     "Problem",
     "PublicKey",
+    "Signer",
     "SigningKey",
     "Sink",
     "Verification",

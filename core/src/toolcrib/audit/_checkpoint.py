@@ -16,7 +16,7 @@ import orjson
 
 from toolcrib.audit._chain import Head, timestamp
 from toolcrib.audit._errors import failed
-from toolcrib.audit._keys import PublicKey, SigningKey
+from toolcrib.audit._keys import PublicKey, Signer
 from toolcrib.audit._record import canonical
 from toolcrib.audit._segments import CHECKPOINTS, write_new
 from toolcrib.errors import AuditError
@@ -87,7 +87,7 @@ class Checkpoint:
         return checkpoint
 
 
-def sign(head: Head, segment: str, size: int, key: SigningKey) -> Checkpoint:
+def sign(head: Head, segment: str, size: int, key: Signer) -> Checkpoint:
     """A checkpoint over the log as it ends at `head`, at byte `size` of `segment`."""
     ts = timestamp(time.time_ns()).decode()
     unsigned = Checkpoint(

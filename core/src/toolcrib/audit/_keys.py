@@ -13,14 +13,14 @@ import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from toolcrib.audit._errors import failed
 from toolcrib.audit._record import canonical
 from toolcrib.audit._segments import write_new
 from toolcrib.errors import AuditError
 
-__all__ = ["HmacKey", "PublicKey", "SigningKey", "key_outside"]
+__all__ = ["HmacKey", "PublicKey", "Signer", "SigningKey", "key_outside"]
 
 _HEADER = "toolcrib-hmac-sha256 "
 
@@ -82,6 +82,22 @@ class PublicKey:
         except (InvalidSignature, ValueError):
             return False
         return True
+
+
+class Signer(Protocol):
+    """What signs checkpoints with Ed25519, wherever its private key is; failures are `AuditError`s."""
+
+    @property
+    def id(self) -> str:
+        """The public key's id."""
+
+    @property
+    def public(self) -> PublicKey:
+        """The public key."""
+
+    def sign(self, data: bytes) -> bytes:
+        """64 bytes."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

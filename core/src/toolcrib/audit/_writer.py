@@ -25,7 +25,7 @@ from typing import Any, Literal, TypeAlias
 
 from toolcrib.audit._checkpoint import Checkpoint, place, sign
 from toolcrib.audit._errors import RULE
-from toolcrib.audit._keys import SigningKey, key_outside
+from toolcrib.audit._keys import Signer, SigningKey, key_outside
 from toolcrib.audit._record import encode
 from toolcrib.audit._sinks import Dispatcher, Sink
 from toolcrib.audit._store import Store
@@ -54,14 +54,14 @@ class AuditLog:
         folder: Path,
         *,
         durability: Literal["fsync", "written"] = "fsync",
-        key: SigningKey | None = None,
+        key: Signer | None = None,
         segment_bytes: int = 64 * 1024 * 1024,
         sinks: Sequence[Sink] = (),
         writer: str | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.durability = durability
-        if key is not None:
+        if isinstance(key, SigningKey):
             key_outside(key.path, self.folder)
         self._key = key
         self._inline = durability == "written"
@@ -103,7 +103,7 @@ class AuditLog:
         self._hand_over((data, waiter, None))
         return waiter.result()
 
-    def checkpoint(self, key: SigningKey | None = None, *, out: Path | None = None) -> Checkpoint:
+    def checkpoint(self, key: Signer | None = None, *, out: Path | None = None) -> Checkpoint:
         """Sign where the log stands now and keep that in `checkpoints/`, and also at `out`, from where it
         can be shipped.
 
@@ -117,7 +117,8 @@ class AuditLog:
                 rule="a checkpoint is signed",
                 remedy="Give the log a SigningKey",
             )
-        key_outside(key.path, self.folder)
+        if isinstance(key, SigningKey):
+            key_outside(key.path, self.folder)
         checkpoint = sign(*self._store.position(), key)
         self._dirty = False
         checkpoint.write(place(self.folder, checkpoint))

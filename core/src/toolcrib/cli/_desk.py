@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from toolcrib.approvals import ApprovalChannel
+    from toolcrib.audit import Signer
     from toolcrib.config import Config
     from toolcrib.crib import Crib
     from toolcrib.policy import Policy
@@ -105,6 +106,10 @@ class Desk:
     def secret_provider(self) -> SecretProvider:
         """Where secrets are kept."""
         return self.crib().secret_provider
+
+    def audit_signer(self) -> Signer:
+        """What signs the audit log's checkpoints."""
+        return self.crib().audit_signer
 
     def approver(self) -> str:
         """The user id of whoever types here; raises `ConfigError` if the config maps none."""

@@ -201,7 +201,7 @@ def verify(ctx: click.Context, public_key: Path | None, checkpoint: Path | None,
 @click.pass_context
 def checkpoint(ctx: click.Context, out: Path | None, as_json: bool) -> None:
     """Verify the log, then sign where it stands. Ship the checkpoint and the public key off this host."""
-    from toolcrib.audit import AuditLog, SigningKey, verify
+    from toolcrib.audit import AuditLog, verify
 
     folder, keys = _paths(ctx)
     with _progress(show=not as_json) as progress:
@@ -209,7 +209,7 @@ def checkpoint(ctx: click.Context, out: Path | None, as_json: bool) -> None:
     if not found.ok:  # a signature over a changed log would make the change look right
         _refuse(found, as_json)
         ctx.exit(1)
-    key = SigningKey.load_or_create(keys / "audit.key", audit_folder=folder)
+    key = ctx.obj.audit_signer()
     key.public.export(keys / "audit.pub")
     log = AuditLog(folder)
     try:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolcrib.cli._print import as_json, console, emit_json, plain
+from toolcrib.cli._print import as_json, emit_json
 from toolcrib.errors import SecretError
 
 if TYPE_CHECKING:
-    from toolcrib.principal import Principal
-    from toolcrib.secrets import LocalProvider, SecretBroker
+    from toolcrib.secrets import LocalProvider
 
 __all__ = ["secrets"]
 
@@ -87,71 +84,35 @@ def move_key(obj: Any) -> None:
 
 
 @secrets.command("check")
-@click.option("--user", help="Fill {user} with this user.")
-@click.option("--agent", help="Fill {agent} with this agent.")
+@click.option("--user", help="On whose behalf; left out: nobody (user:none).")
+@click.option("--agent", help="Which agent asks; without it policy is not asked.")
+@click.option("--tenant", help="Default: the crib's.")
 @as_json
 @click.pass_context
-def check(ctx: click.Context, user: str | None, agent: str | None, as_json: bool) -> None:
-    """Show which path each pack's secret names lead to, and whether it is readable; exit 1 if one is not."""
+def check(ctx: click.Context, user: str | None, agent: str | None, tenant: str | None, as_json: bool) -> None:
+    """Show where secrets come from, and which ones this principal can use or not, and why.
+
+    Each path is read once; no value is shown. Exits with 1 if policy or the provider withholds one.
+    """
+    import asyncio
+
+    from toolcrib.cli._secret_check import check_secrets
     from toolcrib.principal import Principal
     from toolcrib.secrets import SecretBroker
 
     obj = ctx.obj
     templates = {name: pack.secrets for name, pack in obj.config.packs.items()}
     broker = SecretBroker(obj.secret_provider(), templates)
-    principal = Principal(agent=agent or "none", user=user, tenant=obj.config.tenant)
+    principal = Principal(agent=agent or "none", user=user, tenant=tenant or obj.config.tenant)
     given = {"tenant"} | ({"user"} if user else set()) | ({"agent"} if agent else set())
-    obj.record(kind="admin", action="secrets.check", checked_as=[user, agent])
-    found = list(_findings(broker, principal, given))
+    policy = obj.policy() if agent else None
+    obj.record(kind="admin", action="secrets.check", checked_as=[user, agent, principal.tenant])
+    report = asyncio.run(check_secrets(obj.config.secrets.provider, broker, policy, principal, given))
     if as_json:
-        emit_json([asdict(finding) for finding in found])
+        emit_json(report.as_dict())
     else:
-        _print(found)
-    ctx.exit(1 if any(finding.state == "unreadable" for finding in found) else 0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    """What one name of one pack leads to; `state` is readable, unreadable or open (a field was not given)."""
-
-    pack: str
-    name: str
-    template: str
-    path: str | None
-    state: str
-    detail: str
-
-
-def _findings(broker: SecretBroker, principal: Principal, given: set[str]) -> Iterator[_Finding]:
-    import asyncio
-
-    for pack, names in sorted(broker.templates.items()):
-        for name, template in sorted(names.items()):
-            missing = [field for field in template.fields if field not in given]
-            if missing:
-                hint = "give " + ", ".join(f"--{field}" for field in missing)
-                yield _Finding(pack, name, template.text, None, "open", hint)
-                continue
-            try:
-                path = broker.path(pack, name, principal)
-                version = asyncio.run(broker.secret(pack, name, principal)).version
-                yield _Finding(pack, name, template.text, path, "readable", f"version {version}")
-            except SecretError as error:
-                yield _Finding(pack, name, template.text, None, "unreadable", str(error))
-
-
-def _print(found: list[_Finding]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    if not found:
-        click.echo("No pack names a secret in its config.")
-        return
-    table = Table("pack", "name", "path", "state", "detail", box=None, pad_edge=False)
-    for row in found:
-        cells = (row.pack, row.name, row.path or row.template, row.state, row.detail)
-        table.add_row(*(Text(plain(cell)) for cell in cells))
-    console().print(table)
+        report.print()
+    ctx.exit(0 if report.ok else 1)
 
 
 def _read_value() -> str:

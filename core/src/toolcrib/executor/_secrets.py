@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 from toolcrib.errors import SecretError, SecretRefused
 from toolcrib.executor._case import Case
 from toolcrib.executor._words import writable
-from toolcrib.policy import OPEN, Facts, SecretUse
+from toolcrib.policy import OPEN, Candidates, Facts, Policy, SecretUse
+from toolcrib.policy._memo import Memo
+from toolcrib.tools import Tool
 
 if TYPE_CHECKING:
     from toolcrib.decisions import Decision, Row
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SecretGate"]
 
+MEMORY = 4096
+"""Permissions that are remembered."""
+
 
 class SecretGate:
     """Hands a secret to a running tool if policy lets this principal use it, and notes that on the case."""
@@ -36,29 +41,46 @@ class SecretGate:
     def __init__(self, broker: SecretBroker, state: State, threads: Threads) -> None:
         self._broker, self._state, self._threads = broker, state, threads
         self.redactor = broker.redactor
+        self._paths: Memo[tuple[object, ...], str] = Memo(MEMORY)
 
     async def use(self, case: Case, name: str) -> Secret:
         """The secret that the pack's config calls `name`; `SecretRefused` where policy says no, and every
         other failure is a `SecretError` too.
         """
-        assert case.tool is not None
-        pack, principal = case.tool.pack, case.call.principal
+        tool, policy, principal = case.tool, case.policy, case.call.principal
+        assert tool is not None and policy is not None
+        key = (policy.revision, principal.subjects, principal.tenant, tool.pack, name)
+        path = self._paths.get(key)
         try:
-            self._broker.check(pack, name)
-            await self._permit(case, name)
-            secret = await self._broker.secret(pack, name, principal)
+            if path is None:
+                path = await self._path(case, tool, policy, name, key)
+            secret = self._broker.cache.hit(path) or await self._broker.cache.get(path)
         except SecretError as error:
-            case.refused.append({"name": writable(f"{pack}.{name}"[:200]), "why": writable(str(error)[:500])})
+            told = {"name": writable(f"{tool.pack}.{name}"[:200]), "why": writable(str(error)[:500])}
+            if told not in case.refused:
+                case.refused.append(told)
             raise
-        case.secrets.append({"path": secret.path, "version": secret.version})
+        used = {"path": secret.path, "version": secret.version}
+        if used not in case.secrets:  # a tool that asks in a loop fills no record
+            case.secrets.append(used)
         return secret
 
-    async def _permit(self, case: Case, name: str) -> None:
-        tool, policy = case.tool, case.policy
-        assert tool is not None and policy is not None and case.arguments is not None
+    async def _path(self, case: Case, tool: Tool, policy: Policy, name: str, key: tuple[object, ...]) -> str:
+        """Where the secret is, if policy permits its use; remembered where no row reads anything of calls."""
         principal = case.call.principal
+        self._broker.check(tool.pack, name)
         use = SecretUse.of(name, tool)
         candidates = policy.candidates(principal, use)
+        is_constant = await self._permit(case, tool, policy, use, candidates)
+        path = self._broker.path(tool.pack, name, principal)
+        return self._paths.put(key, path) if is_constant else path
+
+    async def _permit(
+        self, case: Case, tool: Tool, policy: Policy, use: SecretUse, candidates: Candidates
+    ) -> bool:
+        """Raise `SecretRefused`, or say whether every call of this principal is permitted alike."""
+        assert case.arguments is not None
+        principal = case.call.principal
         labels = case.labels
         if "labels" in candidates.reads:
             labels = await self._threads.run(self._state.labels, principal.tenant, principal.session)
@@ -71,6 +93,8 @@ class SecretGate:
             raise _denied(case, use, decision)
         if decision.reviews or decision.quotas:
             _check_satisfied(case, use, decision)
+            return False
+        return not candidates.reads
 
 
 def _denied(case: Case, use: SecretUse, decision: Decision) -> SecretRefused:

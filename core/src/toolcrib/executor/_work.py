@@ -9,6 +9,7 @@ settles those.
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 import time
 from collections.abc import Callable
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from toolcrib.artifacts import ArtifactStore
     from toolcrib.executor._secrets import SecretGate
     from toolcrib.sandbox import Sandbox
-    from toolcrib.secrets import Secret
 
 __all__ = ["Ended", "Worker", "is_cancelled_from_outside"]
 
@@ -84,9 +84,6 @@ class Worker:
         """What the running tool may ask for."""
         assert case.tool is not None
 
-        async def fetch(name: str) -> Secret:
-            return await self._secrets.use(case, name)
-
         stream = Stream(self.redactor)
 
         def progress(message: str, fraction: float | None) -> None:
@@ -99,7 +96,7 @@ class Worker:
             call_id=case.call.call_id,
             idempotency_key=case.call.key,
             deadline=time.monotonic() + timeout,
-            fetch_secret=fetch,
+            fetch_secret=functools.partial(self._secrets.use, case),
             learn=self.redactor.learn,
             on_progress=progress,
             on_note=lambda name, fact: take_note(case.notes, name, fact),

@@ -4,6 +4,7 @@ from toolcrib.secrets._broker import SecretBroker
 from toolcrib.secrets._config import OpenProvider, ProviderConfig
 from toolcrib.secrets._paths import PathTemplate, check_path, split_path
 from toolcrib.secrets._secret import Secret, SecretProvider
+from toolcrib.secrets._status import ProviderStatus, TellsStatus
 from toolcrib.secrets._stream import Stream
 from toolcrib.secrets.local import LocalProvider
 from toolcrib.secrets.logs import clean_logs, guarded, leave_logs
@@ -15,11 +16,13 @@ __all__ = [
     "OpenProvider",
     "PathTemplate",
     "ProviderConfig",
+    "ProviderStatus",
     "Redactor",
     "Secret",
     "SecretBroker",
     "SecretProvider",
     "Stream",
+    "TellsStatus",
     "check_path",
     "clean_logs",
     "guarded",

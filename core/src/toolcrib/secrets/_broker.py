@@ -40,7 +40,7 @@ class SecretBroker:
         *,
         cache: float = 0,
     ) -> None:
-        self._provider = provider
+        self.provider = provider
         self.redactor = redactor or Redactor()
         self.templates = {
             pack: {name: PathTemplate(text, f"[packs.{pack}.secrets] {name}") for name, text in names.items()}
@@ -71,11 +71,11 @@ class SecretBroker:
     async def close(self) -> None:
         """Forget what is kept, and let the provider give back what it has on loan."""
         self.cache.clear()
-        await self._provider.close()
+        await self.provider.close()
 
     async def _fetch(self, path: str) -> Secret:
         try:
-            secret = await self._provider.fetch(path)
+            secret = await self.provider.fetch(path)
         except SecretError:
             raise
         except Exception as error:

@@ -130,6 +130,12 @@ class Http:
             return None, "did not answer in time"
         except requests.exceptions.RequestException as error:
             return None, f"cannot be reached ({type(error).__name__})"
+        except OSError as error:  # a file that TLS needs
+            raise self._error(
+                f"cannot be asked: {error}",
+                "ca_file, client_cert and client_key are files that this process can read",
+                "Correct the paths in [secrets]",
+            ) from None
 
     def _open(self) -> Any:
         if self._adapter is None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from toolcrib.secrets._config import ProviderConfig
+    from toolcrib.secrets.vault_transit import TransitSigner
 
 __all__ = ["VaultProvider", "VaultSettings"]
 
@@ -80,11 +81,15 @@ class VaultProvider:
         """Where Vault is, and how this provider is logged in; logs in if need be."""
         return await self._in_thread(self._status, "its login")
 
+    def signer(self, key: str, *, mount: str = "transit", version: int = 1) -> TransitSigner:
+        """Signs by Vault's transit key `key` with this provider's login; nothing is asked before it signs."""
+        from toolcrib.secrets.vault_transit import TransitSigner
+
+        return TransitSigner(self._connection, key, mount=mount, version=version)
+
     async def close(self) -> None:
         """Revoke every lease and the login, and end the threads; harmless when repeated."""
-        threads, self._threads = self._threads, None
-        if threads is None:
-            return
+        threads, self._threads = self._threads or ThreadPoolExecutor(1), None
         try:
             await asyncio.get_running_loop().run_in_executor(threads, self._end)
         finally:
