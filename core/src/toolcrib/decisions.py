@@ -11,7 +11,7 @@ __all__ = ["Decision", "Row", "Verdict"]
 Verdict: TypeAlias = Literal["allow", "deny", "review"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Row:
     """One policy row as it stands in its file: `kind` is p, p2, p3 or g; `values` are its fields after the
     kind.
@@ -22,6 +22,13 @@ class Row:
     file: str
     line: int
 
+    def __init__(self, kind: str, values: tuple[str, ...], file: str, line: int) -> None:
+        # By the slots themselves: half the time of what a frozen dataclass does, and a policy has many rows.
+        _set_kind(self, kind)
+        _set_values(self, values)
+        _set_file(self, file)
+        _set_line(self, line)
+
     @property
     def place(self) -> str:
         """`policy.csv:12`."""
@@ -29,6 +36,11 @@ class Row:
 
     def __str__(self) -> str:
         return f"{self.place} ({', '.join((self.kind, *self.values))})"
+
+
+_row: Any = Row
+_set_kind, _set_values = _row.kind.__set__, _row.values.__set__
+_set_file, _set_line = _row.file.__set__, _row.line.__set__
 
 
 @dataclass(frozen=True, slots=True)

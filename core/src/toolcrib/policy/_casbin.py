@@ -16,7 +16,7 @@ from casbin.util import SimpleEval
 from toolcrib.errors import PolicyError
 from toolcrib.policy._evaluate import harden
 
-__all__ = ["Enforcer", "build", "evaluator", "model_options", "rewrite"]
+__all__ = ["Enforcer", "build", "evaluator", "model_options", "read_line", "rewrite"]
 
 
 def _check_distribution() -> None:
@@ -86,6 +86,17 @@ def build(model_text: str, lines: Sequence[str], functions: Mapping[str, Callabl
     enforcer.get_model().print_policy = _no_text
     enforcer.load_policy()
     return enforcer
+
+
+def read_line(model_text: str, kind: str, line: str) -> list[str]:
+    """The values that pycasbin reads from one line of this row type; none where it drops it or cannot."""
+    model = Enforcer.new_model(text=model_text)
+    try:
+        load_policy_line(line, model)
+    except IndexError:  # a bracket that nothing opened
+        return []
+    loaded: list[list[str]] = model[kind[0]][kind].policy
+    return loaded[0] if loaded else []
 
 
 def model_options(text: str) -> dict[str, dict[str, str]]:

@@ -19,7 +19,7 @@ from typing import Any
 
 from toolcrib.policy._loading import without_collector
 
-__all__ = ["gently", "is_gentle", "retire"]
+__all__ = ["gently", "retire"]
 
 TURN = 0.0002
 """Seconds for which the loading thread keeps the interpreter lock while another wants it."""
@@ -61,11 +61,6 @@ def _short_turns() -> Iterator[None]:
             _turns -= 1
             if not _turns:
                 sys.setswitchinterval(_before)
-
-
-def is_gentle() -> bool:
-    """Whether somebody works gently now."""
-    return _turns > 0
 
 
 def retire(holder: list[Any]) -> None:

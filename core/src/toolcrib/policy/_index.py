@@ -57,21 +57,19 @@ class Index:
         self.roles = roles
         self._tenants: dict[str, _Subjects] = {}
         self._memo: Memo[tuple[str, str], tuple[_Objects, ...]] = Memo(MEMORY)
+        tenants = self._tenants
         for rule in rules:
-            self._add(rule)
-
-    def _add(self, rule: Rule) -> None:
-        subject, tenant, name = rule.row.values[:3]
-        subjects = self._tenants.get(tenant)
-        if subjects is None:
-            subjects = self._tenants[tenant] = {}
-        objects = subjects.get(subject)
-        if objects is None:
-            objects = subjects[subject] = {}
-        if name in objects:
-            objects[name].append(rule)
-        else:
-            objects[name] = [rule]
+            subject, tenant, name, *_ = rule.row.values
+            subjects = tenants.get(tenant)
+            if subjects is None:
+                subjects = tenants[tenant] = {}
+            objects = subjects.get(subject)
+            if objects is None:
+                subjects[subject] = {name: [rule]}
+            elif name in objects:
+                objects[name].append(rule)
+            else:
+                objects[name] = [rule]
 
     def gather(self, subject: str, tenant: str, names: Sequence[str], effect: Act) -> list[Rule]:
         """The rules for this subject, one of its roles, or everybody."""

@@ -1,19 +1,19 @@
-"""From the text of two files to checked rows that pycasbin has loaded too."""
+"""From the text of two files to checked rows that pycasbin reads alike."""
 
 from __future__ import annotations
 
 import gc
 import threading
 import warnings as python_warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from toolcrib.decisions import Row
-from toolcrib.errors import PolicyError, ToolcribWarning
+from toolcrib.errors import ToolcribWarning
+from toolcrib.policy._agreement import compare
 from toolcrib.policy._conditions import Conditions
-from toolcrib.policy._evaluate import FUNCTIONS
 from toolcrib.policy._index import Rule
 from toolcrib.policy._model import Model, read_model
 from toolcrib.policy._problems import Problem
@@ -51,7 +51,7 @@ _was_enabled = True
 
 @dataclass(slots=True)
 class Loaded:
-    """A policy as read. With `problems` there is no `enforcer`, and no policy is made of it."""
+    """A policy as read. With `problems` no policy is made of it. `enforcer` decides for a custom model."""
 
     model: Model
     rows: Sequence[Row]
@@ -83,47 +83,21 @@ def load_text(
     rows_file: str,
     numbers: Sequence[int] | None = None,
 ) -> Loaded:
-    """Read and check both texts, then let pycasbin load them. A model that is refused raises
+    """Read and check both texts, and compare with what pycasbin reads. A model that is refused raises
     `PolicyError`.
 
     `numbers` are the lines' numbers where these are not 1, 2, 3.
     """
     model = read_model(model_text, model_file)
     conditions = Conditions(model.conditions)
-    rows, lines, problems = read_rows(rows_text, rows_file, model.columns, conditions, numbers)
-    roles = RoleGraph(row for row in rows if row.kind == "g")
-    problems = problems or roles.problems()
-    loaded = Loaded(model, rows, conditions, roles, problems)
+    read = read_rows(rows_text, rows_file, model.columns, conditions, numbers)
+    roles = RoleGraph(row for row in read.rows if row.kind == "g")
+    problems = read.problems or roles.problems()
+    loaded = Loaded(model, read.rows, conditions, roles, problems)
     if not problems:
-        loaded.enforcer = _casbin_agrees(model, lines, rows, rows_file)
+        loaded.enforcer = compare(model, rows_text, read, rows_file)
         _warn(loaded)
     return loaded
-
-
-def _casbin_agrees(model: Model, lines: Sequence[str], rows: Sequence[Row], file: str) -> Any:
-    """What pycasbin loaded, if it is row by row what was read here."""
-    from toolcrib.policy._casbin import build
-
-    try:
-        enforcer = build(model.text, lines, FUNCTIONS)
-    except PolicyError:
-        raise
-    except Exception as error:
-        rule = "policy is loaded by pycasbin"
-        raise Problem(
-            file, 0, 0, f"pycasbin cannot load it: {error}", rule, "Mend the row it names"
-        ).error() from None
-    theirs = {kind: iter(loaded) for kind, loaded in _loaded_by(enforcer).items()}
-    same = all(tuple(next(theirs[row.kind], ())) == row.values for row in rows)
-    if not same or any(next(rest, None) is not None for rest in theirs.values()):
-        rule = "pycasbin and Toolcrib must read the same rows"
-        raise Problem(file, 0, 0, "pycasbin reads other rows", rule, "Report this file to us").error()
-    return enforcer
-
-
-def _loaded_by(enforcer: Any) -> Mapping[str, list[list[str]]]:
-    sections = enforcer.get_model()
-    return {kind: one.policy for name in ("p", "g") for kind, one in (sections[name] or {}).items()}
 
 
 def _warn(loaded: Loaded) -> None:

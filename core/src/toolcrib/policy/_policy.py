@@ -14,7 +14,6 @@ from toolcrib.policy._engine import IndexEngine, PlainEngine
 from toolcrib.policy._facts import Facts, Governed
 from toolcrib.policy._fields import REQUESTER
 from toolcrib.policy._files import read_text
-from toolcrib.policy._gentle import is_gentle, retire
 from toolcrib.policy._grants import bounded
 from toolcrib.policy._index import Index
 from toolcrib.policy._loading import Loaded, load_text, without_collector
@@ -43,7 +42,6 @@ class Policy:
         self.warnings: tuple[str, ...] = tuple(loaded.warnings)
         self.is_indexed = loaded.model.shipped
         self._roles = loaded.roles
-        self._quotas = {row: Quota.of(row) for row in loaded.rows if row.kind == "p3"}
         self._engine = (IndexEngine if self.is_indexed else PlainEngine)(loaded, revision)
 
     @classmethod
@@ -63,11 +61,7 @@ class Policy:
         with without_collector():
             loaded = load_text(model, rows, MODEL_FILE, file, numbers)
             raise_first(loaded.problems)
-            policy = cls(loaded, revision_of(model, rows))
-            if is_gentle():
-                enforcer, loaded.enforcer = [loaded.enforcer], None
-                retire(enforcer)  # it has done its work, unless the model is not ours
-            return policy
+            return cls(loaded, revision_of(model, rows))
 
     @staticmethod
     def problems(folder: Path) -> Sequence[Problem]:
@@ -121,7 +115,7 @@ class Policy:
 
     def quota(self, row: Row) -> Quota:
         """The quota of a p3 row of this policy."""
-        return self._quotas.get(row) or Quota.of(row)
+        return Quota.of(row)
 
     def takes(self, decision: Decision, principal: Principal) -> list[QuotaTake]:
         """What the call would take from each counter of the decision's p3 rows."""

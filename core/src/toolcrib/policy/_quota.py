@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias, cast
 
 from toolcrib.decisions import Row
@@ -42,6 +43,7 @@ class Quota:
         return f"{', '.join((self.row.kind, *self.row.values))} | {self.per}:{who}@{principal.tenant}"
 
 
+@lru_cache(4096)
 def parse_quota(text: str) -> tuple[int, int, Per]:
     """Limit, window in seconds, and what is counted; raises `Unfit`."""
     found = _FORM.fullmatch(" ".join(text.split()))

@@ -7,7 +7,7 @@ word, and a cycle hides who inherits from whom, so both are refused when the pol
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from toolcrib.decisions import Row
 from toolcrib.policy._memo import Memo
@@ -77,7 +77,7 @@ class RoleGraph:
         # then any; so it is enough to walk down from where the tenant's rows start, and to know what may
         # stand above.
         depths: dict[str, int] = {}
-        for start in own:
+        for start in self._chained(own, every):
             cycle = _depths(start, own, every, depths)
             if cycle:
                 return [self._problem(tenant, start, f"a cycle of roles: {' > '.join(cycle)}", _CYCLE)]
@@ -85,6 +85,20 @@ class RoleGraph:
             if length > MAX_HOPS:
                 return [self._problem(tenant, start, f"a chain of {length} g rows", _DEEP)]
         return []
+
+    def _chained(self, own: Links, every: Links) -> Iterator[str]:
+        """Who can be in a cycle or at the beginning of a chain: a role, or who holds a role that inherits.
+
+        Nobody holds a user or an agent.
+        """
+        inheriting = self._inheriting
+        for name, roles in own.items():
+            if (
+                name in inheriting
+                or not inheriting.isdisjoint(roles)
+                or not inheriting.isdisjoint(every.get(name, ()))
+            ):
+                yield name
 
     def _problem(self, tenant: str, start: str, what: str, advice: tuple[str, str]) -> Problem:
         row = self._places[tenant, start]

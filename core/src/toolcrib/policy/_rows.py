@@ -8,8 +8,10 @@ split here by pycasbin's own rule, and refused with its place where pycasbin wou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
+from operator import getitem
 
 from toolcrib._nearest import did_you_mean
 from toolcrib.decisions import Row
@@ -17,7 +19,7 @@ from toolcrib.policy._conditions import Conditions
 from toolcrib.policy._fields import CHECKS, check_plain
 from toolcrib.policy._problems import Problem, Unfit
 
-__all__ = ["MAX_LINE", "MAX_PROBLEMS", "read_rows", "split_fields"]
+__all__ = ["MAX_LINE", "MAX_PROBLEMS", "Read", "read_rows", "row_lines", "split_fields"]
 
 MAX_LINE = 4096
 """Characters in one row."""
@@ -26,6 +28,7 @@ MAX_PROBLEMS = 100
 
 _MARKS = re.compile(r"[,\[\]()]")
 _BRACKETS = re.compile(r"[\[\]()]")
+_WORD = re.compile(r"[A-Za-z0-9@._:*-]+")
 
 
 def split_fields(line: str) -> list[str]:
@@ -60,54 +63,88 @@ def _unbalanced(character: str) -> Unfit:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The rows of a text, the different values of each column, and what is wrong with the text."""
+
+    rows: list[Row]
+    values: Mapping[str, Collection[str]]
+    problems: list[Problem]
+
+
 class _Reader:
     """Reads rows of one file; `columns` gives the columns of each row type, in order."""
 
     def __init__(self, file: str, columns: Mapping[str, Sequence[str]], conditions: Conditions) -> None:
         self.file, self.columns, self.conditions = file, columns, conditions
+        self.rows: list[Row] = []
         self.problems: list[Problem] = []
-        # A value that was good once is good again: 100,000 rows hold only a few hundred different values.
-        self._good: dict[str, dict[str, str]] = {name: {} for names in columns.values() for name in names}
-        self._known = {
-            (kind, len(names) + 1): [self._good[name] for name in names] for kind, names in columns.items()
-        }
+        # A value that was good once is good again: 100,000 rows hold only a few thousand different values.
+        # Each is balanced in brackets and has no comma outside them, so a row that is made of nothing but
+        # these and ", " has one reading only.
+        self.good: dict[str, dict[str, str]] = {name: {} for names in columns.values() for name in names}
+        self._known = {kind: [self.good[name] for name in names] for kind, names in columns.items()}
+        self._when = {kind: _only_condition(names, conditions.columns) for kind, names in columns.items()}
 
-    def read(self, lines: Iterable[str], numbers: Iterable[int]) -> Iterator[tuple[Row, str]]:
+    def read(self, lines: Iterable[str], numbers: Iterable[int]) -> None:
+        add, file, known = self.rows.append, self.file, self._known
         for number, line in zip(numbers, lines, strict=False):
-            text = line.strip()
-            if not text or text[0] == "#":
-                continue
-            row = self._known_row(text, number) or self._row(text, line, number)
-            if row is not None:
-                yield row, text
-            elif len(self.problems) >= MAX_PROBLEMS:
+            kind, *fields = line.split(", ")
+            good = known.get(kind)
+            if good is not None and len(good) == len(fields) and len(line) <= MAX_LINE:
+                try:
+                    add(Row(kind, tuple(map(getitem, good, fields)), file, number))
+                    continue
+                except KeyError:
+                    pass
+            if not self._read_new(line, number):
                 return
 
-    def _known_row(self, text: str, number: int) -> Row | None:
-        """The row if it is made of nothing but values that were good before; it shares their text."""
-        if not text.isprintable() or len(text) > MAX_LINE or _BRACKETS.search(text):
-            return None
-        kind, *values = map(str.strip, text.split(","))
-        known = self._known.get((kind, len(values) + 1))
-        if known is None:
-            return None
-        try:
-            shared = tuple([good[value] for good, value in zip(known, values, strict=True)])
-        except KeyError:
-            return None
-        return Row(kind, shared, self.file, number)
+    def _read_new(self, line: str, number: int) -> bool:
+        """A line that says something new, or is laid out otherwise. False when it is no use to go on."""
+        text = line.strip()
+        if not text or text[0] == "#":
+            return True
+        kind, *fields = text.split(", ")
+        values = self._words(kind, fields) if len(text) <= MAX_LINE else None
+        if values is None:
+            return self._read_slowly(text, line, number)
+        self.rows.append(Row(kind, values, self.file, number))
+        return True
 
-    def _row(self, text: str, line: str, number: int) -> Row | None:
+    def _words(self, kind: str, fields: list[str]) -> tuple[str, ...] | None:
+        """The values, if each is good or a word that may stand in its column; they share their text."""
+        known, when = self._known.get(kind), self._when.get(kind, -1)
+        more = len(fields) - len(known) if known is not None else -1
+        if known is None or more < 0:
+            return None
+        if more and when >= 0:  # a condition with commas of its own
+            fields[when : when + more + 1] = [", ".join(fields[when : when + more + 1])]
+        if len(fields) != len(known):
+            return None
+        for good, name, value in zip(known, self.columns[kind], fields, strict=True):
+            if value not in good:
+                try:
+                    if not _WORD.fullmatch(value):
+                        return None
+                    self.check_value(name, value)
+                except Unfit:
+                    return None  # to be read once more, to say what is wrong and where
+                good[value] = value
+        return tuple(map(getitem, known, fields))
+
+    def _read_slowly(self, text: str, line: str, number: int) -> bool:
+        """A row that says something new, or is laid out otherwise. False when there is no use in going on."""
         try:
             _check_line(text)
             kind, *values = split_fields(text)
             self._check_shape(kind, values)
         except Unfit as unfit:
             self._note(unfit, number, 0)
-            return None
-        if not self._check_values(kind, values, line, number):
-            return None
-        return Row(kind, tuple(values), self.file, number)
+        else:
+            if self._check_values(kind, values, line, number):
+                self.rows.append(Row(kind, tuple(values), self.file, number))
+        return len(self.problems) < MAX_PROBLEMS
 
     def _check_shape(self, kind: str, values: Sequence[str]) -> None:
         columns = self.columns.get(kind)
@@ -126,13 +163,16 @@ class _Reader:
         )
 
     def _check_values(self, kind: str, values: list[str], line: str, number: int) -> bool:
-        for index, (name, value) in enumerate(zip(self.columns[kind], values, strict=True)):
+        for index, (good, value) in enumerate(zip(self._known[kind], values, strict=True)):
+            if value in good:
+                values[index] = good[value]
+                continue
             try:
-                self.check_value(name, value)
+                self.check_value(self.columns[kind][index], value)
             except Unfit as unfit:
                 self._note(unfit, number, _column(line, index))
                 return False
-            values[index] = self._good[name].setdefault(value, value)
+            good[value] = value
         return True
 
     def check_value(self, name: str, value: str) -> None:
@@ -145,32 +185,46 @@ class _Reader:
         self.problems.append(Problem(self.file, number, column, unfit.what, unfit.rule, unfit.remedy))
 
 
+def _only_condition(names: Sequence[str], conditions: Collection[str]) -> int:
+    """Where the one column of conditions is; -1 where there is none, or more than one."""
+    found = [index for index, name in enumerate(names) if name in conditions]
+    return found[0] if len(found) == 1 else -1
+
+
 def read_rows(
     text: str,
     file: str,
     columns: Mapping[str, Sequence[str]],
     conditions: Conditions,
     numbers: Sequence[int] | None = None,
-) -> tuple[list[Row], list[str], list[Problem]]:
-    """The rows, their lines as pycasbin is to read them, and what is wrong with the file.
+) -> Read:
+    """The rows, and what is wrong with the text.
 
     `numbers` are the lines' numbers where these are not 1, 2, 3.
     """
     reader = _Reader(file, columns, conditions)
-    pairs = list(reader.read(_lines(text), numbers or count(1)))
-    return [row for row, _ in pairs], [line for _, line in pairs], reader.problems
+    reader.read(_lines(text), numbers or count(1))
+    return Read(reader.rows, reader.good, reader.problems)
+
+
+def row_lines(text: str) -> Iterator[str]:
+    """The lines that are rows, as pycasbin is to read them."""
+    return (line for line in map(str.strip, _lines(text)) if line and line[0] != "#")
+
+
+_PIECE = 1 << 16
 
 
 def _lines(text: str) -> Iterator[str]:
-    """The lines of a text, one at a time: splitting all of it at once would hold up the other threads.
+    """The lines of a text, a piece at a time: splitting all of it at once would hold up the other threads.
 
     Only "\n" ends a line, as for pycasbin; str.splitlines would also split at U+2028 and others.
     """
     start = 0
-    while (end := text.find("\n", start)) >= 0:
-        yield text[start:end]
+    while (end := text.find("\n", start + _PIECE)) >= 0:
+        yield from text[start:end].split("\n")
         start = end + 1
-    yield text[start:]
+    yield from text[start:].split("\n")
 
 
 def _check_line(text: str) -> None:
