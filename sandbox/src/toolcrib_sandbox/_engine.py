@@ -62,9 +62,13 @@ class Engine:
         from docker.api.client import APIClient  # the SDK is slow to import
         from docker.utils import kwargs_from_env
 
+        class Client(APIClient):
+            # Else REQUESTS_CA_BUNDLE replaces the engine's authority, and proxies are asked.
+            trust_env = property(lambda self: False, lambda self, value: None)
+
         with self._told("reached"):
             given: dict[str, Any] = {**kwargs_from_env(), "base_url": self.host}
-            return APIClient(**given, version="auto", timeout=_ANSWER_SECONDS)
+            return Client(**given, version="auto", timeout=_ANSWER_SECONDS)
 
     @contextlib.contextmanager
     def _told(self, doing: str) -> Iterator[None]:

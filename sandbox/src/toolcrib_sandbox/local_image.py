@@ -59,7 +59,12 @@ def build(api: APIClient, name: str) -> str:
             remedy="Build sandbox/images/minimal instead",
         )
     repository, _, tag = name.partition(":")
-    changes = ["ENV PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8", "USER 10001:10001", "WORKDIR /box"]
+    changes = [
+        "ENV PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8",
+        "USER 10001:10001",
+        "WORKDIR /box",
+        'CMD ["python3"]',
+    ]
     api.import_image_from_data(archive(), repository=repository, tag=tag or "latest", changes=changes)
     return str(api.inspect_image(name)["Id"])  # type: ignore[no-untyped-call]
 
