@@ -27,6 +27,7 @@ def toolcrib_sandboxes() -> Mapping[str, OpenSandbox]:
 
 def _docker(config: SandboxConfig) -> Sandbox:
     from toolcrib_sandbox.docker import DockerSandbox
+    from toolcrib_sandbox.proxy import ProxyGateway
     from toolcrib_sandbox.settings import DockerSettings
 
-    return DockerSandbox(config.parse(DockerSettings))
+    return DockerSandbox(config.parse(DockerSettings), gateway=ProxyGateway())
