@@ -133,6 +133,11 @@ class FakeService:
         """Cut the next `times` connections `after` so many bytes of the true body (0: no answer at all)."""
         self._faults.extend([_Fault(cut_after=after)] * times)
 
+    def relent(self) -> None:
+        """Forget the faults that no request has met yet."""
+        with self.lock:
+            self._faults.clear()
+
     @contextmanager
     def holding(self) -> Iterator[Hold]:
         """While inside, every request waits at the gate until `hold.release()` or the end of the block."""

@@ -1,0 +1,126 @@
+"""The conformance suite of packs: what every pack must do, whatever it talks to.
+
+A pack ships its suite as `PACKAGE.conformance.Conformance`, so that whoever installs the pack can run it
+(`toolcrib packs check NAME`), and its test file says no more than
+
+    from toolcrib_notes.conformance import Conformance
+
+    class TestNotes(Conformance):
+        "Every check of the kit."
+
+Needs no pytest plugin. A check that cannot be made is skipped and says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolcrib.errors import PackError
+from toolcrib.testing._pack_report import CHECKS, Outcome, check_pack, run_check
+from toolcrib.testing._pack_stand import contents
+
+if TYPE_CHECKING:
+    from toolcrib.hookspecs import PackConfig
+    from toolcrib.testing.http import FakeService
+    from toolcrib.tools import Toolkit
+
+__all__ = ["CHECKS", "Outcome", "PackConformance", "check_pack", "suite_of"]
+
+
+class PackConformance:
+    """Subclass it, say `pack`, and give `calls`; override the rest where the pack needs it.
+
+    `settings` is the table `[packs.NAME]`, `secrets` are values by name, planted to see whether they leak.
+    `row_cap` is the most rows that a read may give at once. `labels` are labels that tools must have, by
+    tool. `excuses` are problems that are meant, `{(check, tool): reason}`; they are shown, never silent.
+    """
+
+    pack: str = ""
+    settings: Mapping[str, Any] = {}
+    secrets: Mapping[str, str] = {}
+    labels: Mapping[str, Sequence[str]] = {}
+    excuses: Mapping[tuple[str, str], str] = {}
+    row_cap: int = 2000
+    vendor: FakeService | None = None
+
+    def calls(self) -> Mapping[str, Mapping[str, Any] | Sequence[Mapping[str, Any]]]:
+        """Good calls by tool (without the pack's name): the arguments of one, or of several."""
+        return {}
+
+    def world(self) -> AbstractContextManager[FakeService | None]:
+        """Entered before the pack is opened, for each check anew: the vendor's fake where there is one, which
+        is `self.vendor` from then on.
+        """
+        return nullcontext(None)
+
+    def toolkits(self, config: PackConfig) -> list[Toolkit]:
+        """The toolkits to check; those of the installed pack unless overridden."""
+        from toolcrib.packs._discover import discover
+        from toolcrib.packs._open import open_pack
+
+        found = discover().get(self.pack)
+        if not found:
+            raise PackError(f"no pack {self.pack!r} is installed", remedy="Install it, or correct `pack`")
+        return list(open_pack(found[0], config).toolkits)
+
+    def state(self, folder: Path) -> Any:
+        """All that a tool could have changed, comparable; the contents of the pack's folder unless
+        overridden.
+        """
+        return contents(folder)
+
+    def policy(self) -> Path | None:
+        """The folder of the sample policy: `policy/` in the package of the suite, unless overridden."""
+        home = import_module(type(self).__mro__[-3].__module__.partition(".")[0]).__file__
+        return Path(home).parent / "policy" if home else None
+
+    def run(self, check: str) -> Outcome:
+        """Make one check by name."""
+        return asyncio.run(run_check(self, check))
+
+    def _hold(self, check: str) -> None:
+        outcome = self.run(check)
+        if outcome.status == "skipped":
+            from pytest import skip
+
+            skip(outcome.reason)
+        assert outcome.status == "passed", "\n".join(outcome.problems)
+
+
+def _test(check: str) -> Any:
+    def test(self: PackConformance) -> None:
+        self._hold(check)
+
+    test.__name__ = f"test_{check}"
+    test.__doc__ = CHECKS[check].__doc__
+    return test
+
+
+for _name in CHECKS:
+    setattr(PackConformance, f"test_{_name}", _test(_name))
+
+
+def suite_of(pack: str) -> PackConformance:
+    """The suite that an installed pack ships, else one without calls, which can check only what it sees.
+
+    Imports the pack; raises `PackError` where there is none of this name.
+    """
+    from toolcrib._nearest import did_you_mean
+    from toolcrib.packs._discover import discover
+
+    installed = discover()
+    if pack not in installed:
+        raise PackError(f"no pack {pack!r} is installed", remedy=did_you_mean(pack, installed))
+    package = installed[pack][0].module.partition(":")[0].partition(".")[0]
+    try:
+        suite: PackConformance = import_module(f"{package}.conformance").Conformance()
+    except ModuleNotFoundError as error:
+        if error.name != f"{package}.conformance":
+            raise
+        suite = type("Conformance", (PackConformance,), {"pack": pack, "__module__": package})()
+    return suite
