@@ -299,7 +299,7 @@ class Crib:
     def _policy_gate(self, texts: Texts, policy: Policy) -> list[str]:
         from toolcrib.bench.gate import objections
 
-        return objections(texts, policy, list(self.registry))
+        return objections(texts, policy, list(self.registry), self.config.tenant)
 
     def _on_policy(self, event: str, detail: str) -> None:
         self.record(kind="admin", action=f"policy.{event}", detail=detail)

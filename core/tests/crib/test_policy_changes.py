@@ -80,6 +80,41 @@ def test_a_change_that_its_own_tests_refute_is_not_taken(crib: Crib) -> None:
     assert crib.policy_source.alert == ""
 
 
+PROPERTY = '[[property]]\nname = "Mallory orders nothing"\nnever_allowed = { to = ["user:mallory"] }\n'
+MALLORY = "p, user:mallory, acme, local.order, *, True, deny"
+
+
+def test_a_change_that_violates_a_property_is_not_taken(tmp_path: Path) -> None:
+    with make_crib(tmp_path, f"{ALLOW}\n{MALLORY}") as crib:
+        crib.add(order)
+        who, before = crib.principal("a", "mallory"), crib.policy().revision
+        (crib.config.policy / "properties.toml").write_text(PROPERTY)
+        change(crib, ALLOW)
+        with pytest.warns(ToolcribWarning, match=r"properties\.toml: 'Mallory orders nothing' is violated"):
+            assert crib.call_sync("order", {"item": "1"}, who).status == "denied"
+        assert crib.policy().revision == before
+        assert admin(crib)[-1] == "policy.failed"
+        assert "policy.csv:1" in crib.policy_source.alert, "the rows that let her"
+        change(crib, f"{ALLOW}\n{MALLORY}\n{DENY}")
+        assert crib.policy().revision != before, "its twin, where the property holds, is taken"
+        assert crib.policy_source.alert == ""
+
+
+@pytest.mark.parametrize("text", ["no toml [", "", None], ids=["broken", "empty", "dangling link"])
+def test_properties_that_cannot_be_read_let_nothing_through(crib: Crib, text: str | None) -> None:
+    before, file = crib.policy().revision, crib.config.policy / "properties.toml"
+    if text is None:
+        file.symlink_to("nowhere.toml")
+    else:
+        file.write_text(text)
+    change(crib, f"{ALLOW}\n{DENY}")
+    with pytest.warns(ToolcribWarning, match=r"is not taken: .*properties\.toml"):
+        assert crib.policy().revision == before
+    file.unlink()
+    crib.reload()
+    assert crib.policy().revision != before
+
+
 def test_a_crib_without_its_table_refuses_calls_and_says_why(tmp_path: Path) -> None:
     config = '[policy]\nurl = "sqlite+aiosqlite:///none.db"\n'
     with make_crib(tmp_path, ALLOW, config=config) as crib:

@@ -80,16 +80,16 @@ class Desk:
         self, act: Act, arguments: Mapping[str, Any], before: Texts | None, after: Texts, *, why: str
     ) -> Proposal:
         """A change to `after`; raises `PolicyError` if that would not be put in force: it does not load,
-        lint finds errors in it, or its tests fail.
+        lint finds errors in it, its tests fail, or a property is violated.
         """
         policy = after.policy()
-        found = objections(after, policy, list(self.crib.registry))
+        found = objections(after, policy, list(self.crib.registry), self.crib.config.tenant)
         if found:
             more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
             raise PolicyError(
                 f"{why}: the policy would not be taken: {found[0]}{more}",
-                rule="a policy is put in force when lint finds no error and its tests pass",
-                remedy="Mend what it names first, or say otherwise in the tests",
+                rule="a policy in force has no lint error, passes its tests and keeps its properties",
+                remedy="Mend what it names first, or say otherwise in the tests or properties",
             )
         old, new = (_rows(texts.rows) if texts else Counter[str]() for texts in (before, after))
         return Proposal(

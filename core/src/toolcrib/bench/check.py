@@ -19,6 +19,7 @@ from toolcrib.bench._world import World, matches
 from toolcrib.policy import Governed, Policy
 
 __all__ = [
+    "PROPERTIES",
     "Checked",
     "Finding",
     "Properties",
@@ -29,6 +30,8 @@ __all__ = [
     "read_properties",
 ]
 
+PROPERTIES = "properties.toml"
+"""The file of a policy's properties, in its folder."""
 MOST_WITNESSES = 1000
 
 
@@ -93,7 +96,7 @@ def _about(tool: Governed) -> str:
 
 def check_folder(folder: Path, tools: Sequence[Governed] = (), tenant: str = "") -> Checked:
     """`check` of the policy and the `properties.toml` in a folder."""
-    return check(Policy.load(folder), read_properties(folder / "properties.toml"), tools, tenant)
+    return check(Policy.load(folder), read_properties(folder / PROPERTIES), tools, tenant)
 
 
 def _mentioned(properties: Properties) -> set[str]:

@@ -1,18 +1,22 @@
-"""What a changed policy must pass before it is put in force: lint without errors, and its own tests.
+"""What a changed policy must pass before it is put in force: lint without errors, its own tests, and the
+properties in its folder.
 
 Tools that are frozen (see `toolcrib.bench.edit`) are an exception that only takes away: where tests fail,
 they are run once more without the frozen rows, so that tests, which say what a policy allows in ordinary
-times, cannot keep a brake from working.
+times, cannot keep a brake from working. Properties need no such exception: a deny row violates none.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from toolcrib.bench.check import PROPERTIES, Finding, check, read_properties
 from toolcrib.bench.edit import without_frozen
 from toolcrib.bench.lint import lint_text
 from toolcrib.bench.tables import Report, run
+from toolcrib.errors import PolicyError
 from toolcrib.policy import Governed, Policy, Texts
 
 __all__ = ["objections"]
@@ -20,9 +24,16 @@ __all__ = ["objections"]
 TESTS = "tests"
 
 
-def objections(texts: Texts, policy: Policy, tools: Sequence[Governed]) -> list[str]:
-    """What speaks against putting `policy`, loaded from `texts`, in force; empty if nothing does."""
-    return [*_lint(texts, tools), *_tests(texts, policy, tools)]
+def objections(texts: Texts, policy: Policy, tools: Sequence[Governed], tenant: str = "") -> list[str]:
+    """What speaks against putting `policy`, loaded from `texts`, in force; empty if nothing does.
+
+    `tenant` is the crib's, in which properties are checked besides those that rows name.
+    """
+    return [
+        *_lint(texts, tools),
+        *_tests(texts, policy, tools),
+        *_properties(texts, policy, tools, tenant),
+    ]
 
 
 def _lint(texts: Texts, tools: Sequence[Governed]) -> list[str]:
@@ -47,3 +58,20 @@ def _failures(report: Report) -> list[str]:
         for one in report.failures
     ]
     return problems + failed
+
+
+def _properties(texts: Texts, policy: Policy, tools: Sequence[Governed], tenant: str) -> list[str]:
+    """A file that is there but cannot be read, or cannot be checked, objects too: it would hold nothing."""
+    if texts.folder is None or not os.path.lexists(texts.folder / PROPERTIES):
+        return []
+    try:
+        found = check(policy, read_properties(texts.folder / PROPERTIES), tools, tenant)
+    except PolicyError as error:
+        return [str(error)]
+    return [_violated(one) for one in found.findings if not one.holds]
+
+
+def _violated(one: Finding) -> str:
+    first = one.witnesses[0]
+    rows = "; ".join(str(row) for row in first.rows)
+    return f"{PROPERTIES}: {one.about.name!r} is violated: {first.says} (tenant {first.tenant}): {rows}"

@@ -276,8 +276,8 @@ def _judge(gate: Gate | None, texts: Texts, policy: Policy) -> None:
         more = f" ({len(objections) - 1} more)" if len(objections) > 1 else ""
         raise PolicyError(
             f"revision {policy.revision} is not taken: {objections[0]}{more}",
-            rule="a policy is put in force when lint finds no error and its tests pass",
-            remedy="See `toolcrib policy lint` and `toolcrib policy test`, and mend it",
+            rule="a policy in force has no lint error, passes its tests and keeps its properties",
+            remedy="See `toolcrib policy lint`, `policy test` and `policy check`, and mend it",
         )
 
 

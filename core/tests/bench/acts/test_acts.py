@@ -99,6 +99,19 @@ def test_tests_of_the_policy_do_not_keep_a_tool_from_being_frozen(bench: Any) ->
     assert isinstance(refused.exception, PolicyError), "an ordinary change against the tests still is"
 
 
+def test_a_property_keeps_a_violating_rollback_out_but_no_freeze(bench: Any) -> None:
+    bench.run("doctor")
+    first = entries(bench)[0]["revision"]
+    bench.rows += "p, user:eve, acme, *, *, True, deny\n"
+    bench.run("doctor")
+    rule = '[[property]]\nname = "Not Eve"\nnever_allowed = { to = ["user:eve"] }\n'
+    (bench.folder / "policies" / "properties.toml").write_text(rule)
+    refused = bench.run("policy", "rollback", first, "--yes")
+    assert isinstance(refused.exception, PolicyError)
+    assert "'Not Eve' is violated" in str(refused.exception)
+    assert bench.run("freeze", "toys.add", "--yes").exit_code == 0
+
+
 # --- who may -----------------------------------------------------------------------------------------
 
 
