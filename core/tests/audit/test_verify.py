@@ -386,3 +386,20 @@ def test_a_bad_log_says_nothing_of_what_comes_after(fill: Fill, folder: Path):
     put(folder, [lines[0], *lines[2:]])
     result = verify(folder)
     assert result.records == 1 and "nothing is said of those after it" in result.notes[0]
+
+
+def test_a_segment_that_is_a_link_is_refused_though_every_record_is_good(fill: Fill, tmp_path: Path):
+    folder = fill(50, segment_bytes=2000)
+    assert verify(folder).ok
+    elsewhere = tmp_path / "elsewhere.jsonl"
+    (folder / "000002.jsonl").rename(elsewhere)
+    (folder / "000002.jsonl").symlink_to(elsewhere)
+    assert found(folder) == ("not a file", "000002.jsonl", None)
+    assert "a link to" in str(verify(folder).problem)
+
+
+def test_a_segment_that_is_a_folder_is_refused(fill: Fill):
+    folder = fill(50, segment_bytes=2000)
+    (folder / "000002.jsonl").unlink()
+    (folder / "000002.jsonl").mkdir()
+    assert found(folder) == ("not a file", "000002.jsonl", None)

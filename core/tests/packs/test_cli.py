@@ -97,6 +97,7 @@ def test_list_as_json(desk: Desk) -> None:
         "version": "1.0",
         "status": "active",
         "trust": "locked",
+        "used": True,
         "sequence": 1,
         "reason": "",
         "remedy": "",
@@ -145,8 +146,37 @@ def test_verify_refuses_a_stopped_tool(desk: Desk) -> None:
     assert "1 tools stopped" in result.stdout
 
 
+def test_verify_lists_what_this_crib_does_not_use_and_does_not_fail_for_it(desk: Desk) -> None:
+    desk.shelf.install("pack_one")
+    desk.shelf.install("pack_two")
+    desk.shelf.lock("pack_one")
+    result = run(desk, "verify")
+    assert result.exit_code == 0
+    assert result.stdout.endswith("1 active, 0 quarantined, 0 tools stopped; not used here: pack_two\n")
+    told = {pack["name"]: pack for pack in json.loads(run(desk, "verify", "--json").stdout)}
+    assert (told["pack_one"]["used"], told["pack_two"]["used"]) == (True, False)
+    assert told["pack_two"]["status"] == "quarantined", "it does not run"
+
+
+def test_verify_refuses_a_pack_that_is_configured_but_not_locked(desk: Desk) -> None:
+    desk.shelf.install("pack_one")
+    desk.shelf.settings("pack_one")
+    result = run(desk, "verify")
+    assert result.exit_code == 1
+    assert result.stdout.endswith("0 active, 1 quarantined, 0 tools stopped\n")
+
+
+def test_verify_refuses_a_used_pack_beside_an_unused_one(desk: Desk) -> None:
+    folder = desk.shelf.install("pack_one")
+    desk.shelf.lock("pack_one")
+    desk.shelf.install("pack_two")
+    (folder / "more.py").write_text("")
+    assert run(desk, "verify").exit_code == 1
+
+
 def test_verify_as_json_has_the_same_exit_code(desk: Desk) -> None:
     desk.shelf.install()
+    desk.shelf.settings("pack_one")
     result = run(desk, "verify", "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout)[0]["status"] == "quarantined"

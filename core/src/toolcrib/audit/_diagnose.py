@@ -29,6 +29,7 @@ What: TypeAlias = Literal[
     "rewritten",  # the chain was made anew, against a signed checkpoint
     "bad signature",  # a checkpoint is not signed by the right key
     "extra file",
+    "not a file",  # a link, or whatever else stands in a segment's place
 ]
 
 _LOOK_AHEAD = 100_000  # lines searched for the record that should have stood here

@@ -77,7 +77,7 @@ def verify(
     evidence = Evidence(folder, shipped, public_key)
     segments = snapshot(folder)
     run = _Pass(segments, evidence, progress)
-    problem = evidence.collect() or _extra(folder) or run.all()
+    problem = evidence.collect() or _extra(folder) or _unlike(segments) or run.all()
     return Verification(
         records=run.head.seq,
         segments=len(segments),
@@ -96,6 +96,16 @@ def _extra(folder: Path) -> Problem | None:
         if names
         else None
     )
+
+
+def _unlike(segments: list[Segment]) -> Problem | None:
+    """The log writes plain files only. What a link leads to is kept, and can be changed, somewhere else."""
+    for _, path, _ in segments:
+        if path.is_symlink() or not path.is_file():
+            what = f"a link to {path.readlink()}" if path.is_symlink() else "no plain file"
+            detail = f"this segment is {what}; a log's records stand in its own folder"
+            return Problem("not a file", path.name, None, None, detail)
+    return None
 
 
 class _Pass:

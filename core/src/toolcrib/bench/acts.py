@@ -4,7 +4,7 @@ Who may do so is policy too: a `p` row for the person, or a role of theirs, on t
 (`policy.freeze`, `policy.*`) with the effect `destructive`. The person is the operating-system user as the
 config maps it. What is asked is the policy that was in force last, without its frozen rows, so that whoever
 froze everything can undo it; `r.ctx.args` are the act's arguments. A review row counts as satisfied only
-where it names `requester`, or a role of somebody else who then does it themselves.
+where it names `requester`; who does an act is who asked for it, so a refusal names those who may do it alone.
 
 This guards the command, not the files: whoever may write those needs no command.
 """
@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -26,7 +27,7 @@ from toolcrib.bench.tools import NamedTool, tools_of_rows
 from toolcrib.decisions import Decision
 from toolcrib.errors import CallDenied, PolicyError
 from toolcrib.policy import Facts, Policy, Texts
-from toolcrib.principal import Principal
+from toolcrib.principal import NOBODY, Principal
 
 if TYPE_CHECKING:
     from toolcrib.crib import Crib
@@ -40,6 +41,7 @@ _AGENT = "toolcrib"
 _SUBJECT = f"agent:{_AGENT}"
 _SELF = f"p, {_SUBJECT}, *, policy.*, destructive, True, allow"
 """Decisions are for a user and an agent. The agent here is the command line, and the user is the question."""
+_OTHERS = 5
 _MANY = 50
 """Rows of each kind that a record names."""
 
@@ -119,7 +121,7 @@ class Desk:
 
     def permit(self, proposal: Proposal) -> Decision:
         """The decision that lets this person do it; raises `CallDenied`, and that is on record too."""
-        decision = self._decide(proposal)
+        decision = self._decide(proposal, self.person)
         who = Principal(_AGENT, self.person, self.crib.config.tenant)
         unmet = [row for row in decision.reviews if not self._authority.approves(self.person, row, who)]
         if decision.verdict == "deny" or unmet:
@@ -146,11 +148,24 @@ class Desk:
         texts = self.crib.policy_history.last() or self.texts()
         return Policy.of(texts.model, f"{without_frozen(texts.rows)}\n{_SELF}\n")
 
-    def _decide(self, proposal: Proposal) -> Decision:
+    def _decide(self, proposal: Proposal, person: str) -> Decision:
         policy = self._authority
-        who = Principal(_AGENT, self.person, self.crib.config.tenant)
+        who = Principal(_AGENT, person, self.crib.config.tenant)
         tool = NamedTool(f"policy.{proposal.act}", "destructive")
         return policy.decide(policy.candidates(who, tool), Facts(dict(proposal.arguments), before=None))
+
+    def _others(self, proposal: Proposal) -> list[str]:
+        """The first few users whom rows name, and who may do it alone."""
+        rows = self._authority.rows
+        named = {row.values[0][5:] for row in rows if row.values[0].startswith("user:")}
+        may = (f"user:{one}" for one in sorted(named - {self.person, NOBODY}) if self._may(proposal, one))
+        return list(islice(may, _OTHERS))
+
+    def _may(self, proposal: Proposal, person: str) -> bool:
+        who = Principal(_AGENT, person, self.crib.config.tenant)
+        decision = self._decide(proposal, person)
+        unmet = any(not self._authority.approves(person, row, who) for row in decision.reviews)
+        return decision.verdict != "deny" and not unmet
 
     def _denied(self, proposal: Proposal, decision: Decision, unmet: Sequence[str]) -> CallDenied:
         name, tenant = f"policy.{proposal.act}", self.crib.config.tenant
@@ -158,7 +173,7 @@ class Desk:
             return CallDenied(
                 f"{self.person} may not {proposal.why} alone",
                 rule="; ".join(unmet),
-                remedy="Somebody whom the row names does it, or the row names requester",
+                remedy=_instead(decision, self._others(proposal)),
             )
         return CallDenied(
             f"{self.person} may not {proposal.why}: {decision.reason}",
@@ -181,6 +196,17 @@ class Desk:
             rows_added=len(proposal.added),
             rows_removed=len(proposal.removed),
         )
+
+
+def _instead(decision: Decision, others: Sequence[str]) -> str:
+    """Who has to do it. No answer of a second person is taken here, so a role in a row helps nobody."""
+    if others:
+        return f"Let one of these do it, who may alone: {', '.join(others)}"
+    asked = " and ".join(dict.fromkeys(row.values[-1] for row in decision.reviews))
+    return (
+        f"The rows ask for {asked}, and nobody whom rows name may do it alone: write requester too, or "
+        "narrow them (p2, user:ID, …) to those who need somebody else"
+    )
 
 
 def restore_tests(kept: Path, target: Path) -> None:

@@ -37,12 +37,18 @@ def list_packs(obj: Any, as_json: bool) -> None:
 @as_json
 @click.pass_context
 def verify(ctx: click.Context, as_json: bool) -> None:
-    """Exit with 1 unless every pack and every tool is as it was locked. For CI."""
+    """Exit with 1 unless every pack and every tool is as it was locked. For CI.
+
+    Packs that are installed, but neither locked nor configured here, do not run and do not fail: they are
+    listed as not used.
+    """
     loaded = _load(ctx.obj)
     _show(loaded, as_json)
     if not as_json:
         active, stopped = len(loaded.in_lock_order()), sum(len(pack.stopped) for pack in loaded.packs)
-        click.echo(f"{active} active, {len(loaded.quarantined)} quarantined, {stopped} tools stopped")
+        away = len(loaded.quarantined) - len(loaded.unused)
+        unused = f"; not used here: {', '.join(pack.name for pack in loaded.unused)}" if loaded.unused else ""
+        click.echo(f"{active} active, {away} quarantined, {stopped} tools stopped{plain(unused)}")
     ctx.exit(0 if loaded.clean else 1)
 
 
@@ -91,6 +97,7 @@ def _as_dict(pack: LoadedPack) -> dict[str, Any]:
         "version": pack.version,
         "status": pack.status,
         "trust": pack.trust,
+        "used": pack.used,
         "sequence": pack.sequence,
         "reason": pack.reason,
         "remedy": pack.remedy,

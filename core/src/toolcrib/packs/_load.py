@@ -86,7 +86,10 @@ def _load(found: Found, rivals: list[Found], config: Config, entry: LockedPack |
     settings = config.packs.get(found.name)
     trust: Trust = settings.trust if settings else config.trust
     sequence = entry.sequence if entry and trust == "locked" else None
-    pack = LoadedPack(found.name, found.distribution, found.version, "active", trust, sequence=sequence)
+    used = entry is not None or settings is not None or trust == "installed"
+    pack = LoadedPack(
+        found.name, found.distribution, found.version, "active", trust, sequence=sequence, used=used
+    )
     try:
         _check_owner(found, rivals, entry)
         contributions = _open(found, config, entry, trust)

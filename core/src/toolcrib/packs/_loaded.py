@@ -31,6 +31,7 @@ class LoadedPack:
     """One pack. `sequence` is its place in the lock, None when it is not locked.
 
     A quarantined pack has a reason and a remedy and gives nothing; `tools` are those that may be offered.
+    `used` is False for one that is installed, but that neither the lock nor the config has a word about.
     """
 
     name: str
@@ -44,6 +45,7 @@ class LoadedPack:
     contributions: Contributions = field(default_factory=Contributions)
     tools: tuple[Tool, ...] = ()
     stopped: tuple[StoppedTool, ...] = ()
+    used: bool = True
 
     @property
     def hooks(self) -> tuple[str, ...]:
@@ -72,9 +74,16 @@ class LoadedPacks:
         return tuple(pack for pack in self.packs if pack.status == "quarantined")
 
     @property
+    def unused(self) -> tuple[LoadedPack, ...]:
+        """The packs that are only installed: nobody locked or configured them here, so they do not run."""
+        return tuple(pack for pack in self.quarantined if not pack.used)
+
+    @property
     def clean(self) -> bool:
-        """True when every pack and every tool is as it was locked."""
-        return not self.quarantined and not any(pack.stopped for pack in self.packs)
+        """True when every pack that is used, and every tool, is as it was locked."""
+        return not any(pack.used for pack in self.quarantined) and not any(
+            pack.stopped for pack in self.packs
+        )
 
     def quarantine(self, name: str, error: PackError) -> None:
         """Leave an active pack out after all, with everything that it gives."""

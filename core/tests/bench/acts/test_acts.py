@@ -158,6 +158,29 @@ def test_a_review_row_asks_for_somebody_else(make: Callable[..., Any], approvers
     assert may or "may not freeze toys.add alone" in str(done.exception)
 
 
+def test_a_refusal_for_a_review_names_who_may_do_it_instead(make: Callable[..., Any]) -> None:
+    rows = (
+        "p, *, acme, *, *, True, allow\ng, user:erin, lead, acme\ng, user:finn, desk, acme\n"
+        "p2, user:dana, acme, policy.freeze, *, True, lead\np2, desk, acme, policy.freeze, *, True, lead\n"
+    )
+    refused = make(rows).run("freeze", "toys.add", "--yes").exception
+    assert isinstance(refused, CallDenied)
+    assert refused.remedy == "Let one of these do it, who may alone: user:erin"
+
+
+def test_who_is_named_may_indeed_do_it(make: Callable[..., Any]) -> None:
+    rows = "p, *, acme, *, *, True, allow\ng, user:erin, lead, acme\n"
+    rows += "p2, user:dana, acme, policy.freeze, *, True, lead\n"
+    assert make(rows, user="erin").run("freeze", "toys.add", "--yes").exit_code == 0
+
+
+def test_a_refusal_where_nobody_may_alone_says_what_the_rows_ask_for(make: Callable[..., Any]) -> None:
+    rows = "p, *, acme, *, *, True, allow\ng, user:erin, lead, acme\np2, *, acme, policy.*, *, True, lead\n"
+    refused = make(rows).run("freeze", "toys.add", "--yes").exception
+    assert isinstance(refused, CallDenied)
+    assert "The rows ask for lead, and nobody whom rows name may do it alone" in refused.remedy
+
+
 def test_whom_the_config_does_not_map_may_nothing(make: Callable[..., Any]) -> None:
     bench = make(user="")
     assert isinstance(bench.run("freeze", "toys.add", "--yes").exception, ConfigError)
