@@ -130,6 +130,31 @@ def test_as_json(run: Any) -> None:
     assert found["remedies"] == []
 
 
+READS = "p, *, *, crm.*, write, {}, {}\n"
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_an_argument_that_the_question_lacks_is_wrong_usage_and_no_deny(
+    run: Any, desk: Desk, more: tuple[str, ...]
+) -> None:
+    (desk.policy_folder / "policy.csv").write_text(ROWS + READS.format("r.ctx.args.amount > 10", "deny"))
+    output = run(*ALICE, "--before", "stage=Open", *more, code=2)
+    assert "the argument amount of crm.set_stage is missing" in " ".join(output.split())
+    assert "policy.csv:7 reads it" in " ".join(output.split())
+    assert "--arg amount=VALUE" in output
+    assert run(*ALICE, "--before", "stage=Open", "--arg", "amount=5").startswith("allow\n")
+    assert run(*ALICE, "--before", "stage=Open", "--arg", "amount=11").startswith("deny\n")
+    assert run(*ALICE, "--before", "stage=Open", "--arg", "amount=null").startswith("deny\n"), "as a call"
+
+
+def test_what_is_denied_whatever_the_argument_stays_a_deny(run: Any, desk: Desk) -> None:
+    reads = READS.format("r.ctx.args.amount > 10", "deny")
+    (desk.policy_folder / "policy.csv").write_text(ROWS + reads)
+    assert run(*ALICE, "--before", "stage=Closed Won").startswith("deny\n"), "another row denies"
+    (desk.policy_folder / "policy.csv").write_text(reads)
+    assert run(*ALICE, "--before", "stage=Open").startswith("deny\n"), "no row allows"
+
+
 def test_a_tool_that_is_not_installed_needs_its_effect(run: Any, desk: Desk) -> None:
     with pytest.raises(PolicyError, match="--effect"):
         run("explain", "crm.other", "--agent", "writer", "--user", "alice")

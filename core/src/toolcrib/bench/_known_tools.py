@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from toolcrib.bench.tools import NamedTool
 from toolcrib.effects import Act
 from toolcrib.policy import Governed
 from toolcrib.sandboxed import Sandboxed
 
-__all__ = ["KnownTool", "known_tools"]
+__all__ = ["KnownTool", "fills_defaults", "known_tools"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class KnownTool:
     """One tool. `schema` (JSON Schema of the arguments) and `has_preview` are None where nobody knows.
 
     `fills` is True where arguments that were left out get their defaults before policy sees them, as those
-    of Python-typed tools do.
+    of Python-typed tools do. Whether a `listed` tool, which is not at hand, has a sandbox nobody knows.
     """
 
     name: str
@@ -30,6 +31,7 @@ class KnownTool:
     fills: bool = True
     aliases: tuple[str, ...] = ()
     sandbox: Sandboxed | None = None
+    listed: bool = False
 
     @property
     def pack(self) -> str:
@@ -43,8 +45,8 @@ def known_tools(tools: Iterable[Governed]) -> list[KnownTool]:
 
 
 def _known(tool: Governed) -> KnownTool:
-    # A tool of a list has no schema and no preview; that it tells nothing of them is not that it has none.
-    declared = type(getattr(tool, "arguments", None)).__name__ == "DeclaredArguments"
+    # A tool of a list has no preview; that it tells nothing of it is not that it has none.
+    listed = isinstance(tool, NamedTool)
     has_preview = tool.preview is not None if hasattr(tool, "preview") else None
     return KnownTool(
         tool.name,
@@ -53,7 +55,13 @@ def _known(tool: Governed) -> KnownTool:
         tool.idempotent,
         getattr(tool, "schema", None),
         has_preview,
-        not declared,
+        tool.fills_defaults if isinstance(tool, NamedTool) else fills_defaults(tool),
         tuple(getattr(tool, "aliases", ())),
         getattr(tool, "sandbox", None),
+        listed,
     )
+
+
+def fills_defaults(tool: Governed) -> bool:
+    """Whether arguments that were left out get their defaults before policy sees them."""
+    return type(getattr(tool, "arguments", None)).__name__ != "DeclaredArguments"

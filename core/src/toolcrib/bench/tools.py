@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,18 @@ __all__ = ["NamedTool", "named_tools", "read_tools", "tools_of_rows"]
 
 @dataclass(frozen=True, slots=True)
 class NamedTool:
-    """A tool by name and effect; `pack.*` and `*` stand for any other tool of the pack, or of all."""
+    """A tool by name and effect; `pack.*` and `*` stand for any other tool of the pack, or of all.
+
+    `schema` (JSON Schema of the arguments) is None where nobody told it; `fills_defaults` says whether
+    arguments that were left out get their defaults before policy sees them.
+    """
 
     name: str
     effect: Act
     labels: frozenset[str] = frozenset()
     idempotent: bool = False
+    schema: Mapping[str, Any] | None = field(default=None, compare=False)
+    fills_defaults: bool = True
 
     @property
     def pack(self) -> str:
@@ -48,8 +54,8 @@ def read_tools(file: Path) -> list[Governed]:
 
 
 def named_tools(values: Iterable[Mapping[str, Any]]) -> list[Governed]:
-    """Tools from dictionaries with `name`, `effect` and, if need be, `labels` and `idempotent`; raises
-    `ValueError`, `KeyError` or `TypeError`.
+    """Tools from dictionaries with `name`, `effect` and, if need be, `labels`, `idempotent`, `schema` and
+    `fills_defaults`; raises `ValueError`, `KeyError` or `TypeError`.
     """
     found: dict[str, Governed] = {}
     for value in values:
@@ -57,9 +63,30 @@ def named_tools(values: Iterable[Mapping[str, Any]]) -> list[Governed]:
         if not isinstance(name, str) or effect not in EFFECTS:
             raise ValueError(f"name {name!r} with effect {effect!r}")
         found[name] = NamedTool(
-            name, effect, frozenset(value.get("labels") or ()), bool(value.get("idempotent"))
+            name,
+            effect,
+            frozenset(value.get("labels") or ()),
+            bool(value.get("idempotent")),
+            _schema(name, value.get("schema")),
+            bool(value.get("fills_defaults", True)),
         )
     return list(found.values())
+
+
+def _schema(name: str, value: Any) -> Mapping[str, Any] | None:
+    """The schema of a list's tool, if it has one."""
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise TypeError(f"the schema of {name} is no object")
+    import jsonschema_rs
+
+    try:
+        # Its form only, by the current draft: no reference is followed, and no dialect is fetched.
+        jsonschema_rs.meta.validate({key: one for key, one in value.items() if key != "$schema"})
+    except ValueError as error:
+        raise ValueError(f"the schema of {name} is not one: {str(error).splitlines()[0]:.200}") from None
+    return value
 
 
 def tools_of_rows(policies: Sequence[Policy], tools: Iterable[Governed] = ()) -> list[Governed]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -148,7 +148,8 @@ def explain(
 ) -> None:
     """Decide one call to TOOL without making it, and say why. TOOL may be a secret: secret:PACK.NAME.
 
-    VALUEs are JSON where they can be (`amount=5`), else text; `a.b=1` is a field of a field.
+    VALUEs are JSON where they can be (`amount=5`), else text; `a.b=1` is a field of a field. An argument
+    that a row reads and that is missing here is wrong usage (exit code 2), not a deny.
     """
     from toolcrib.cli._remedy import print_remedy, remedy_dict
     from toolcrib.policy import OPEN, Facts, Policy
@@ -163,11 +164,33 @@ def explain(
         sandbox.fill(facts, getattr(governed, "schema", None))
     policy = Policy.load(desk.policy_folder)
     found = explain_call(policy, principal, governed, facts)
+    _check_told(found, governed.name, arg)
     if as_json:
         emit_json({**_as_dict(found), **remedy_dict(policy, principal, governed, facts)})
     else:
         _print(found)
         print_remedy(policy, principal, governed, facts)
+
+
+def _check_told(found: Explanation, tool: str, arguments: Mapping[str, Any]) -> None:
+    """A call is not denied for an argument that only the question lacks; raises `UsageError`.
+
+    Where a deny row matches, or no row allows anything, the answer does not hang on it.
+    """
+    lacking: dict[str, str] = {}
+    for one in found.considered:
+        root, _, path = one.absent.partition(".")
+        if root == "args" and path.partition(".")[0] not in arguments:
+            lacking.setdefault(path, one.row.place)
+    rules = [one for one in found.considered if one.row.kind == "p" and one.outcome != "condition is false"]
+    denied = any(one.outcome == "matches" for one in rules if one.row.values[-1] == "deny")
+    allowed = any(one.row.values[-1] == "allow" for one in rules)
+    if lacking and found.decision.verdict == "deny" and allowed and not denied:
+        (path, place), *_ = lacking.items()
+        raise click.UsageError(
+            f"the argument {path} of {tool} is missing, so nothing was decided: {place} reads it. "
+            f"Give {' '.join(f'--arg {one}=VALUE' for one in lacking)} (null for a call that leaves it out)"
+        )
 
 
 def _tool(desk: Desk, name: str, effect: str | None) -> tuple[Governed, bool]:

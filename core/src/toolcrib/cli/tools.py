@@ -34,7 +34,7 @@ def list_tools(desk: Desk, agent: str | None, user: str | None, as_json: bool) -
         crib.tools_for(crib.principal(agent, user)) if agent else sorted(crib.registry, key=lambda t: t.name)
     )
     if as_json:
-        emit_json([_row(tool) for tool in found])
+        emit_json([_full(tool) for tool in found])
         return
     if not found:
         _say_why_none(desk, agent)
@@ -57,7 +57,7 @@ def show(desk: Desk, name: str, as_json: bool) -> None:
     """One tool: what it takes, what it does to the world."""
     tool = desk.crib().registry.get(name)
     if as_json:
-        emit_json({**_row(tool), "schema": tool.schema, "fingerprint": tool.fingerprint})
+        emit_json({**_full(tool), "fingerprint": tool.fingerprint})
         return
     from rich.padding import Padding
 
@@ -157,6 +157,13 @@ def _arguments(given: tuple[str, ...]) -> dict[str, Any]:
         except orjson.JSONDecodeError:
             arguments[key] = text
     return arguments
+
+
+def _full(tool: Any) -> dict[str, Any]:
+    """With what lint needs to check conditions on arguments where the packs are not installed."""
+    from toolcrib.bench._known_tools import fills_defaults
+
+    return {**_row(tool), "schema": tool.schema, "fills_defaults": fills_defaults(tool)}
 
 
 def _row(tool: Any) -> dict[str, Any]:

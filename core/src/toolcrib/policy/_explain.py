@@ -12,7 +12,7 @@ from toolcrib.policy._evaluate import Raised, evaluate
 from toolcrib.policy._facts import OPEN, Facts, Governed
 from toolcrib.policy._grants import granting
 from toolcrib.policy._index import Rule
-from toolcrib.policy._namespace import Namespace, context
+from toolcrib.policy._namespace import Absent, Namespace, context
 from toolcrib.policy._plan import Plan, rows_of
 from toolcrib.policy._policy import Policy
 from toolcrib.principal import Principal
@@ -25,12 +25,13 @@ Outcome: TypeAlias = Literal["matches", "condition is false", "condition raises"
 @dataclass(frozen=True, slots=True)
 class RowResult:
     """One row that sub, dom, obj and act select, and what its condition says; `why` is filled where it
-    raises.
+    raises; `absent` is the path below `r.ctx` that it read and that is not there.
     """
 
     row: Row
     outcome: Outcome
     why: str = ""
+    absent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,9 @@ def _result(rule: Rule, ctx: Namespace, *, is_open: bool) -> RowResult:
     try:
         return RowResult(rule.row, "matches" if evaluate(rule.condition, ctx) else "condition is false")
     except Raised as raised:
-        return RowResult(rule.row, "condition raises", str(raised))
+        met = raised.__context__
+        absent = met.path if isinstance(met, Absent) else ""
+        return RowResult(rule.row, "condition raises", str(raised), absent)
 
 
 def _remedies(plan: Plan, results: Sequence[RowResult], when: str) -> list[str]:

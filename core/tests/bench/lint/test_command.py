@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from toolcrib.bench.lint import RULES
 from toolcrib.cli._main import cli
-from toolcrib.errors import ConfigError
+from toolcrib.errors import ConfigError, PolicyError
 from toolcrib.policy import MODEL
 
 ROWS = """\
@@ -73,6 +73,51 @@ def test_every_finding_has_place_id_rule_and_remedy(crib: Path) -> None:
     assert "    rule:   a condition reads r.ctx only" in output
     assert "    remedy: Write True" in output
     assert output.endswith("2 errors; the policy does not load.\n")
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "limit": {"type": "integer", "default": 10}},
+    "required": ["id"],
+}
+READS = "p, *, acme, crm.get, read, r.ctx.args.{} {}, deny\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "argument", "found"),
+    [
+        ({"schema": SCHEMA}, ("amount", "> 5"), True),
+        ({"schema": SCHEMA}, ("id", "== '7'"), False),
+        ({"schema": SCHEMA}, ("limit", "> 5"), False),
+        ({"schema": SCHEMA, "fills_defaults": False}, ("limit", "> 5"), True),
+        ({}, ("amount", "> 5"), False),
+        ({"schema": None}, ("amount", "> 5"), False),
+    ],
+)
+def test_a_list_with_schemas_is_enough_to_find_unguarded_arguments(
+    crib: Path, more: dict[str, Any], argument: tuple[str, str], found: bool
+) -> None:
+    add(crib, READS.format(*argument))
+    listed = tools(crib, {"name": "crm.get", "effect": "read", **more})
+    output = run(*listed, code=int(found))
+    assert ("TC603" in output) is found
+
+
+def test_a_schema_of_a_list_fetches_nothing(crib: Path) -> None:
+    far = {"$schema": "http://127.0.0.1:9/dialect", "properties": {"id": {"$ref": "http://127.0.0.1:9/id"}}}
+    add(crib, READS.format("amount", "> 5"))
+    assert "TC603" in run(*tools(crib, {"name": "crm.get", "effect": "read", "schema": far}), code=1)
+
+
+def test_a_list_tells_nothing_of_sandboxes(crib: Path) -> None:
+    add(crib, "p, *, acme, crm.get, read, r.ctx.sandbox.memory > 512, deny\n")
+    assert "TC606" not in run(*tools(crib, {"name": "crm.get", "effect": "read", "schema": SCHEMA}))
+
+
+@pytest.mark.parametrize("schema", [[], "text", {"type": 7}, {"properties": None}, True])
+def test_what_is_no_schema_is_refused(crib: Path, schema: Any) -> None:
+    with pytest.raises(PolicyError, match="not a list of tools"):
+        run(*tools(crib, {"name": "crm.get", "effect": "read", "schema": schema}))
 
 
 @pytest.mark.parametrize(
