@@ -43,7 +43,7 @@ _set_kind, _set_values = _row.kind.__set__, _row.values.__set__
 _set_file, _set_line = _row.file.__set__, _row.line.__set__
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Decision:
     """`allow`, `deny` or `review`, the rows that made it, and the policy revision.
 
@@ -61,3 +61,31 @@ class Decision:
     quotas: tuple[Row, ...] = ()
     is_open: bool = False
     inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __init__(
+        self,
+        verdict: Verdict,
+        reason: str,
+        revision: str,
+        rows: tuple[Row, ...] = (),
+        reviews: tuple[Row, ...] = (),
+        quotas: tuple[Row, ...] = (),
+        is_open: bool = False,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> None:
+        # By the slots themselves, as in `Row`: this is on the way of every decision.
+        _set_verdict(self, verdict)
+        _set_reason(self, reason)
+        _set_revision(self, revision)
+        _set_rows(self, rows)
+        _set_reviews(self, reviews)
+        _set_quotas(self, quotas)
+        _set_is_open(self, is_open)
+        _set_inputs(self, {} if inputs is None else inputs)
+
+
+_decision: Any = Decision
+_set_verdict, _set_reason = _decision.verdict.__set__, _decision.reason.__set__
+_set_revision, _set_rows = _decision.revision.__set__, _decision.rows.__set__
+_set_reviews, _set_quotas = _decision.reviews.__set__, _decision.quotas.__set__
+_set_is_open, _set_inputs = _decision.is_open.__set__, _decision.inputs.__set__

@@ -35,13 +35,16 @@ class Call:
 class Side:
     """The rules that can match for one subject."""
 
-    __slots__ = ("allows", "denies", "quotas", "reviews", "subject")
+    __slots__ = ("allows", "denies", "quotas", "reviews", "subject", "with_conditions")
 
     def __init__(self, subject: str, rules: Sequence[Rule]) -> None:
         self.subject = subject
+        self.with_conditions = False
         sorted_rules: tuple[list[Rule], ...] = ([], [], [], [])
         for rule in rules:
             sorted_rules[rule.does].append(rule)
+            if rule.condition is not None:
+                self.with_conditions = True
         self.allows, self.denies, self.reviews, self.quotas = sorted_rules
 
 
@@ -79,10 +82,9 @@ class Plan:
     def _look_for_conditions(self) -> None:
         user, agent = self.sides
         allows = user.allows + agent.allows
-        rules = (*allows, *user.denies, *agent.denies, *self.reviews)
-        conditions = [rule.condition for rule in rules if rule.condition]
-        if conditions:
-            self.reads = frozenset().union(*[condition.roots for condition in conditions])
+        if user.with_conditions or agent.with_conditions:
+            rules = (*allows, *user.denies, *agent.denies, *self.reviews)
+            self.reads = frozenset().union(*[rule.condition.roots for rule in rules if rule.condition])
         else:
             self.constant = granted(self, allows, self.reviews, NOTHING)
 
@@ -91,10 +93,10 @@ def rows_of(rules: Sequence[Rule]) -> tuple[Row, ...]:
     """The rules' rows, each once; more than two in the order of the file."""
     if len(rules) < 2:
         return (rules[0].row,) if rules else ()
-    rows = [rule.row for rule in rules]
-    if len(rows) == 2:  # one of each subject, the common case
-        return (rows[0],) if rows[0] is rows[1] else (rows[0], rows[1])
-    by_line = {row.line: row for row in rows}
+    if len(rules) == 2:  # one of each subject, the common case
+        one, other = rules[0].row, rules[1].row
+        return (one,) if one is other else (one, other)
+    by_line = {rule.row.line: rule.row for rule in rules}
     return tuple([by_line[line] for line in sorted(by_line)])
 
 
@@ -130,7 +132,9 @@ def granted(
     """Allow, or review where p2 rows ask for one."""
     call, rows, quotas = plan.call, rows_of(allows), rows_of(plan.quotas)
     user, agent = plan.sides
-    reason = f"{user.subject} and {agent.subject} may call {call.words}"
+    reason = (  # `call.words`, in one go
+        f"{user.subject} and {agent.subject} may call {call.tool} ({call.effect}) in tenant {call.tenant}"
+    )
     asked = rows_of(reviews)
     if not asked:
         return Decision("allow", reason, call.revision, rows, (), quotas, False, inputs)
