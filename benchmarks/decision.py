@@ -6,6 +6,8 @@
 - `memoised`: the same call again
 - `condition`: memoised, and a deny row's condition is evaluated each time
 - `pycasbin`: plain Casbin for the p rows of both subjects alone
+- `fast_enforcer`, `cedarpy`: the neighbours in `_neighbours.py`, for the p rows alone too (dependency group
+  `bench`); their answers have to be ours
 
 Times are in microseconds, over distinct calls in random order.
 
@@ -26,6 +28,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from _neighbours import beside
 
 from toolcrib.effects import EFFECTS, Effect
 from toolcrib.policy import Facts, Policy
@@ -203,6 +207,10 @@ def measure(size: int, *, beside_casbin: bool = True) -> dict[str, Any]:
             result["pycasbin"]["p50_us"] / result["unmemoised"]["p50_us"]
         )
         result["pycasbin_over_memoised"] = round(result["pycasbin"]["p50_us"] / result["memoised"]["p50_us"])
+        for name, one in beside(rows, asked, [verdict != "deny" for verdict in verdicts]).items():
+            result[name] = one
+            if isinstance(one, dict):
+                result[f"{name}_over_unmemoised"] = round(one["p50_us"] / result["unmemoised"]["p50_us"])
     return result
 
 
@@ -222,18 +230,21 @@ def strangers(count: int) -> dict[str, float]:
 
 
 def report(results: dict[str, Any]) -> None:
-    columns = ("first", "unmemoised", "memoised", "condition", "pycasbin")
-    print(
-        f"{'rules':>9} {'compile':>9} "
-        + " ".join(f"{name:>14}" for name in columns)
-        + "   pycasbin/unmemoised"
-    )
+    columns = ("first", "unmemoised", "memoised", "condition", "pycasbin", "fast_enforcer", "cedarpy")
+    print(f"{'rules':>9} {'compile':>9} " + " ".join(f"{name:>14}" for name in columns))
     for one in results["decision"]:
-        cells = [f"{one[name]['p50_us']:>11} us" if name in one else f"{'-':>14}" for name in columns]
-        ratio = one.get("pycasbin_over_unmemoised", "-")
-        print(f"{one['rules']:>9} {one['compile_s']:>7} s " + " ".join(cells) + f"   {ratio:>8}x")
+        cells = [_cell(one.get(name, "-")) for name in columns]
+        print(f"{one['rules']:>9} {one['compile_s']:>7} s " + " ".join(cells))
+        ratios = [
+            (name, one[f"{name}_over_unmemoised"]) for name in columns if f"{name}_over_unmemoised" in one
+        ]
+        print(f"{'':>20}" + "; ".join(f"{name} takes {ratio} x unmemoised" for name, ratio in ratios))
     memory = results["strangers"]
     print(f"unknown tenants: {memory}")
+
+
+def _cell(one: Any) -> str:
+    return f"{one['p50_us']:>11} us" if isinstance(one, dict) else f"{one:>14}"
 
 
 def main() -> None:
