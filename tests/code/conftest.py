@@ -17,6 +17,7 @@ ROWS = """
     p, user:alice, acme, code.*, *, True, allow
     p, agent:coder, acme, code.*, read, True, allow
     p, agent:stateful, acme, code.*, write, True, allow
+    p, agent:hoarder, acme, code.session_run, write, True, allow
     p, agent:careful, acme, code.run_python, read, True, allow
     p2, agent:careful, acme, code.run_python, read, True, user:dana
 """

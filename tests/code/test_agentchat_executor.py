@@ -18,7 +18,7 @@ from autogen_ext.models.replay import ReplayChatCompletionClient
 from toolcrib import Crib
 from toolcrib.adapters.agentchat_code import GovernedCodeExecutor
 from toolcrib.audit import read
-from toolcrib.errors import ConfigError
+from toolcrib.errors import ConfigError, SandboxError
 
 
 def executor(crib: Crib, agent: str = "coder", **options: Any) -> GovernedCodeExecutor:
@@ -95,6 +95,32 @@ async def test_a_session_remembers_until_it_is_stopped(crib: Crib) -> None:
         assert (await run(one, "x = 41", "print(x + 1)")).output.strip() == "42"
     assert "NameError" in (await run(one, "print(x)")).output
     await one.stop()
+
+
+async def test_a_new_beginning_that_policy_denies_is_not_passed_over(crib: Crib) -> None:
+    one = executor(crib, "hoarder", remembers=True)
+    assert (await run(one, "x = 41")).exit_code == 0
+    for begin_anew in (one.restart, one.stop):
+        with pytest.raises(SandboxError, match=r"not closed: DENIED.*Permit code\.session_close"):
+            await begin_anew()
+    assert "41" in (await run(one, "print(x)")).output
+
+
+async def test_code_does_not_outlive_the_task_that_ran_it(crib: Crib) -> None:
+    task = asyncio.ensure_future(run(executor(crib, seconds=15), "import time; time.sleep(15)  # outlived"))
+
+    def records(kind: str) -> list[Any]:
+        found = [each for each in read(crib.audit.folder) if "outlived" in str(each)]
+        calls = {each["call"] for each in found}
+        return [each for each in read(crib.audit.folder) if each["kind"] == kind and each["call"] in calls]
+
+    async with asyncio.timeout(20):
+        while not records("intent"):
+            await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.wait([task])
+    assert task.cancelled()
+    assert [each["status"] for each in records("outcome")] == ["cancelled"]
 
 
 async def test_cancelling_gives_the_agent_a_result_and_does_not_hang(crib: Crib) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from autogen import ConversableAgent
 from autogen.coding import CodeBlock, CodeExecutor
 
 from toolcrib import Crib
 from toolcrib.adapters.classic_code import GovernedCodeExecutor
+from toolcrib.errors import SandboxError
 
 
 def executor(crib: Crib, agent: str = "coder", **options: Any) -> GovernedCodeExecutor:
@@ -64,3 +66,11 @@ def test_a_session_is_closed_by_restart(crib: Crib) -> None:
     one.restart()
     assert "NameError" in run(one, "print(x)").output
     one.restart()
+
+
+def test_a_new_beginning_that_policy_denies_is_not_passed_over(crib: Crib) -> None:
+    one = executor(crib, "hoarder", remembers=True)
+    assert run(one, "x = 41").exit_code == 0
+    with pytest.raises(SandboxError, match=r"not closed: DENIED.*Permit code\.session_close"):
+        one.restart()
+    assert "41" in run(one, "print(x)").output

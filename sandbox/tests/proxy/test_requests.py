@@ -103,9 +103,15 @@ def test_numbers_are_names_like_any_other(host: str) -> None:
     assert parse(head(f"CONNECT {host}:443 HTTP/1.1")).host == host
 
 
-@pytest.mark.parametrize("text", ["API.example:443", "api.example:0443"])
-def test_a_granted_target_has_one_spelling(text: str) -> None:
-    assert target_of(text) == "api.example:443"
+def test_a_granted_target_has_one_spelling() -> None:
+    assert target_of("API.example:443") == target_of("api.example:443") == "api.example:443"
+
+
+@pytest.mark.parametrize("text", ["api.example:0443", "api.example:00443", "api.example:065535"])
+def test_a_port_has_the_spelling_that_rows_have(text: str) -> None:
+    """Policy compares texts: `"api.example:443" in r.ctx.sandbox.egress` must not be passed by a zero."""
+    with pytest.raises(Refused, match="zero"):
+        target_of(text)
 
 
 @pytest.mark.parametrize(

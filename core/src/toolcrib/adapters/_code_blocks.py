@@ -16,7 +16,7 @@ from toolcrib.artifacts import ArtifactStore, StoredArtifact
 from toolcrib.calls import ToolCall, ToolResult
 from toolcrib.config import Config
 from toolcrib.crib import ToolSource
-from toolcrib.errors import ConfigError
+from toolcrib.errors import ConfigError, SandboxError
 from toolcrib.principal import Principal
 
 __all__ = ["CANCELLED", "REFUSED", "Blocks", "LocalSource", "Outcome", "joined", "write_inside"]
@@ -110,6 +110,18 @@ class Blocks:
     def closing(self) -> ToolCall | None:
         """The call that ends the session, if there is one."""
         return ToolCall("code.session_close", {}, self.principal) if self.remembers else None
+
+    def closed(self, result: ToolResult | None) -> None:
+        """Raise `SandboxError` where `closing` did not end the session: what it remembers would be met again
+        by whoever believes to begin anew.
+        """
+        if result is not None and result.status != "done":
+            user, agent = self.principal.subjects
+            raise SandboxError(
+                f"the session of code was not closed: {result.text}",
+                rule="a session is closed by code.session_close, which policy decides like any call",
+                remedy=f"Permit code.session_close (write) to {user} and {agent}",
+            )
 
     def _copy(self, files: Iterable[StoredArtifact]) -> None:
         if self.folder is None:

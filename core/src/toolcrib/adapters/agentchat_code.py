@@ -24,7 +24,7 @@ __all__ = ["GovernedCodeExecutor"]
 class GovernedCodeExecutor(CodeExecutor):
     """Runs code blocks as calls of `code.*`: decided, approved, sandboxed and signed for by the crib.
 
-    Python and shell. A block that fails ends the rest. Nothing is raised: a denial, a pending approval and a
+    Python and shell. A block that fails ends the rest. No block raises: a denial, a pending approval and a
     cancellation are results with exit code 126 or 130, time that is up is 124. `options` are `memory` (MiB),
     `seconds`, `egress` (a list of `host:port`), `remembers` (one session for all blocks) and `folder` (where
     files are copied to); without `remembers`, each block has a fresh sandbox with the files of those before.
@@ -60,7 +60,12 @@ class GovernedCodeExecutor(CodeExecutor):
             return call
         task = asyncio.ensure_future(self._blocks.source.execute(call))
         token.link_future(task)
-        await asyncio.wait({task})  # not the task itself: its cancellation is a result here, and no exception
+        try:
+            await asyncio.wait({task})  # not the task itself: its cancellation is a result here, no exception
+        except asyncio.CancelledError:  # this time it is the caller's own, and code must not outlive it
+            task.cancel()
+            await asyncio.wait({task})
+            raise
         if task.cancelled():
             return Outcome(CANCELLED, "CANCELLED: the code was ended because its caller went away.")
         try:
@@ -72,15 +77,14 @@ class GovernedCodeExecutor(CodeExecutor):
         """Nothing: a sandbox is there when code is."""
 
     async def stop(self) -> None:
-        """End the session, if there is one."""
+        """End the session, if there is one; raises `SandboxError` where policy does not let it be closed."""
         closing = self._blocks.closing()
-        if closing is not None:
-            await self._blocks.source.execute(closing)
+        self._blocks.closed(await self._blocks.source.execute(closing) if closing else None)
 
     async def restart(self) -> None:
-        """Begin anew, without variables and files."""
-        await self.stop()
+        """Begin anew, without variables and files; raises what `stop` does."""
         self._blocks.forget()
+        await self.stop()
 
     def _to_config(self) -> NoReturn:
         # AutoGen would write down an executor, and load it without any policy.

@@ -64,8 +64,9 @@ class GovernedCodeExecutor:
             return Outcome(REFUSED, f"UNAVAILABLE: the code's result cannot be had: {error}")
 
     def restart(self) -> None:
-        """Begin anew, without variables and files."""
-        closing = self._blocks.closing()
-        if closing is not None:
-            self._source.execute_sync(closing)
+        """Begin anew, without variables and files; raises `SandboxError` where policy does not let the
+        session be closed.
+        """
         self._blocks.forget()
+        closing = self._blocks.closing()
+        self._blocks.closed(self._source.execute_sync(closing) if closing else None)

@@ -18,7 +18,7 @@ MAX_HEAD = 16 * 1024
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
 _CONNECT = re.compile(rf"CONNECT ({_HOST}):([0-9]{{1,5}}) HTTP/1\.[01]")
 _PLAIN = re.compile(rf"([A-Z]{{3,10}}) http://({_HOST})(?::([0-9]{{1,5}}))?(/[!-~]*)? HTTP/1\.[01]")
-_TARGET = re.compile(rf"({_HOST}):([0-9]{{1,5}})")
+_TARGET = re.compile(rf"({_HOST}):([1-9][0-9]{{0,4}})")  # `0443` would pass by a row that denies `:443`
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([ \t]*[^\r\n\0]*)")
 _HOP = frozenset(
     (
@@ -57,7 +57,7 @@ def target_of(text: str) -> str:
     """A granted target in its one spelling; raises `Refused` for what is none."""
     found = _TARGET.fullmatch(text)
     if found is None or not 0 < int(found[2]) < 65536:
-        raise Refused("a target is HOST:PORT, without a scheme, a path or a user")
+        raise Refused("a target is HOST:PORT, without a scheme, a path, a user or a zero before the port")
     return f"{found[1].lower()}:{int(found[2])}"
 
 
