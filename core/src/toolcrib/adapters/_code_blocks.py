@@ -19,7 +19,7 @@ from toolcrib.crib import ToolSource
 from toolcrib.errors import ConfigError, SandboxError
 from toolcrib.principal import Principal
 
-__all__ = ["CANCELLED", "REFUSED", "Blocks", "LocalSource", "Outcome", "joined", "write_inside"]
+__all__ = ["CANCELLED", "REFUSED", "Blocks", "LocalSource", "Outcome", "joined", "notes", "write_inside"]
 
 TIMED_OUT, REFUSED, CANCELLED, KILLED = 124, 126, 130, 137
 """As a shell and `timeout` have them; 126 is a command that may not be run."""
@@ -173,16 +173,22 @@ def _exit_code(value: Mapping[str, Any]) -> int:
 def _output(value: Mapping[str, Any]) -> Iterable[str]:
     yield value["stdout"]
     yield value["stderr"]
+    for note in notes(value):
+        yield f"\n{note}"
+
+
+def notes(value: Mapping[str, Any]) -> Iterable[str]:
+    """What happened to a run beside what it printed, a line each."""
     if value["timed_out"]:
-        yield "\nTimeout: the code was ended because its time was up."
+        yield "Timeout: the code was ended because its time was up."
     if value["out_of_memory"]:
-        yield "\nOut of memory: the code was ended because its memory was full."
+        yield "Out of memory: the code was ended because its memory was full."
     if value["truncated"]:
-        yield f"\n[cut: {value['output_bytes']:,} bytes were printed]"
+        yield f"[cut: {value['output_bytes']:,} bytes were printed]"
     for refused in value["refused"]:
-        yield f"\n[not reached: {refused}]"
+        yield f"[not reached: {refused}]"
     for each in value["files"]:
-        yield f"\n[file {each['name']}: {each['media_type']}, {each['size']:,} bytes]"
+        yield f"[file {each['name']}: {each['media_type']}, {each['size']:,} bytes]"
 
 
 def joined(outcomes: Sequence[Outcome]) -> Outcome:

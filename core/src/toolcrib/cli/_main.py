@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("toolcrib.cli.policy:policy", "Check policy, and explain its decisions."),
     "rollout": ("toolcrib.cli.rollout:rollout", "Show how far tools are rolled out, and move one a stage."),
     "run": ("toolcrib.cli.run:run", "Run a ready-made job."),
-    "sandbox": ("toolcrib.cli.sandbox:sandbox", "Check where code runs that a model wrote."),
+    "sandbox": ("toolcrib.cli.sandbox:sandbox", "Run code that a model wrote, and check how safely."),
     "secrets": ("toolcrib.cli.secrets:secrets", "Keep and check secrets; values are never shown."),
     "tools": ("toolcrib.cli.tools:tools", "List, show and call tools."),
     "unfreeze": ("toolcrib.cli.freeze:unfreeze", "Let a frozen tool go on."),
