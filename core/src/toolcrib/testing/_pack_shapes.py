@@ -152,6 +152,7 @@ async def _previews(stand: Stand, tool: Tool) -> Any:
         return
     for given in stand.examples(tool):
         plain = tool.arguments.freeze(tool.name, _json(tool, given)).plain
+        await stand.call(reader, tool.preview.arguments(plain))  # sample data may be made by the first call
         before = stand.state()
         seen = await stand.call(reader, tool.preview.arguments(plain))
         if seen.error is not None:
