@@ -153,8 +153,12 @@ class _Store:
 
     def update(self, spec: ObjectSpec, record_id: str, values: Values) -> None:
         with self._transaction() as db:
-            _row(db, spec, record_id)
-            _set(db, spec, record_id, {name: _sql.bound(value) for name, value in values.items()})
+            row = _row(db, spec, record_id)
+            bound = {name: _sql.bound(value) for name, value in values.items()}
+            # Saying the same again changes nothing, not even the time of the last change.
+            fresh = {name: value for name, value in bound.items() if row[name] != value}
+            if fresh:
+                _set(db, spec, record_id, fresh)
 
     def delete(self, spec: ObjectSpec, record_id: str) -> None:
         with self._transaction() as db:
