@@ -31,8 +31,11 @@ NASTY = [
 async def test_it_is_written_and_read_back_as_it_is(itsm, world, ctx, text):
     made = await itsm.create_incident(text[:160], f"{text}\r\n{text}", ctx=ctx)
     ticket = await itsm.get_ticket(made.id, ctx=ctx)
+    described = f"{text}\n{text}"
+    if world.name == "roundup":  # it strips the blanks around a text
+        described = described.strip()
     assert ticket.title.strip() == text.strip()
-    assert ticket.description.replace("\r\n", "\n").strip() == f"{text}\n{text}".strip()
+    assert ticket.description.replace("\r\n", "\n") == described
     await itsm.add_work_note(made.id, text, ctx=ctx)
     assert (await itsm.list_journal(made.id, ctx=ctx)).records[0].text.strip() == text.strip()
 
