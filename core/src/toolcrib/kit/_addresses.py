@@ -4,31 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import TypeAlias
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from toolcrib.addresses import Address, why_not_public
 from toolcrib.errors import VendorRefused
 
 __all__ = ["Destination", "URLGuard"]
 
-Address: TypeAlias = IPv4Address | IPv6Address
-
-_NAT64 = IPv6Network("64:ff9b::/96")
-_COMPATIBLE = IPv6Network("::/96")
-_INSIDE = tuple(
-    map(
-        ip_network,
-        (
-            "168.63.129.16/32",  # public by number, but Azure's wire server
-            "192.0.0.0/24",  # protocol assignments; Oracle's metadata
-            "192.88.99.0/24",  # relays to IPv6
-            "64:ff9b:1::/48",  # NAT64 of one's own network
-            "fec0::/10",  # site-local
-        ),
-    )
-)
-"""Not public, whatever the `ipaddress` module of an older Python says of them."""
 _NUMERIC = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)\.?")
 _HOST = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
 
@@ -84,15 +67,7 @@ class URLGuard:
         """Refuse an address that is not a public one (private, link-local, metadata, loopback, multicast,
         reserved), also inside an IPv6 form.
         """
-        inner = _inner(address)
-        if inner.is_loopback and self.allow_loopback:
-            return
-        if (
-            not inner.is_global
-            or inner.is_multicast
-            or inner.is_reserved
-            or any(inner in net for net in _INSIDE)
-        ):
+        if why_not_public(address, allow_loopback=self.allow_loopback):
             raise _refused("it leads to an address that is not public")
 
 
@@ -117,17 +92,6 @@ def _address(host: str) -> Address | None:
         return ip_address(host)
     except ValueError:
         return None
-
-
-def _inner(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one stands for, else itself."""
-    if isinstance(address, IPv4Address):
-        return address
-    if address.ipv4_mapped or address.sixtofour:
-        return address.ipv4_mapped or address.sixtofour or address
-    if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1):
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.teredo[1] if address.teredo else address
 
 
 def _refused(reason: str) -> VendorRefused:
