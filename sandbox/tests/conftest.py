@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from toolcrib.errors import SandboxError
 from toolcrib.sandbox import Limits
 from toolcrib_sandbox import DockerSandbox, DockerSettings
-from toolcrib_sandbox.testing import TestEngine, engine_for_tests
+from toolcrib_sandbox.testing import TestEngine, engine_or_missing
 
 SMALL = Limits(memory=64 << 20, disk=16 << 20, output=4096, wall=10, processes=16, artifacts=8)
 
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[TestEngine]:
-    try:
-        entered = engine_for_tests()
-        found = entered.__enter__()
-    except SandboxError as error:
-        if os.environ.get("TOOLCRIB_STRICT") == "1":
-            raise
-        pytest.skip(f"NO SANDBOX WAS TESTED: {error}")
-    yield found
-    entered.__exit__(None, None, None)
+    with engine_or_missing() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from toolcrib import Crib
-from toolcrib.errors import SandboxError
 from toolcrib.testing.cribs import make_crib
-from toolcrib_sandbox.testing import TestEngine, engine_for_tests
+from toolcrib_sandbox.testing import TestEngine, engine_or_missing
 
 ROWS = """
     p, user:alice, acme, code.*, *, True, allow
@@ -25,15 +23,8 @@ ROWS = """
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[TestEngine]:
-    try:
-        entered = engine_for_tests()
-        found = entered.__enter__()
-    except SandboxError as error:
-        if os.environ.get("TOOLCRIB_STRICT") == "1":
-            raise
-        pytest.skip(f"NO SANDBOX WAS TESTED: {error}")
-    yield found
-    entered.__exit__(None, None, None)
+    with engine_or_missing() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

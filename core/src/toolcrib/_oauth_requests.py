@@ -14,6 +14,7 @@ from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.rfc7523.assertion import sign_jwt_bearer_assertion
 from joserfc.jwk import ECKey, RSAKey
 
+from toolcrib._retry_after import retry_after
 from toolcrib.errors import SecretError, SecretRefused
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def _refusal(source: TokenSource, answer: httpx.Response, path: str) -> SecretEr
         return SecretError(
             f"no token for the secret at {path!r}: {source.token_url} answers {status}",
             remedy="Try again later",
-            retry_after=_retry_after(answer),
+            retry_after=retry_after(answer.headers.get("retry-after")),
         )
     if status not in (400, 401, 403):
         return SecretError(
@@ -193,8 +194,3 @@ def _code(answer: httpx.Response) -> str:
     """OAuth's word for the error; what does not look like one is left out, as it may quote what was sent."""
     code = _json(answer).get("error")
     return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
-
-
-def _retry_after(answer: httpx.Response) -> float | None:
-    text = answer.headers.get("retry-after", "")
-    return float(text) if text.isdecimal() else None

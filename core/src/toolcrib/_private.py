@@ -1,10 +1,11 @@
-"""Folders that only their owner may enter."""
+"""Folders that only their owner may enter, and files that only their owner may read."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-__all__ = ["make_private"]
+__all__ = ["make_private", "write_private"]
 
 
 def make_private(folder: Path) -> None:
@@ -18,3 +19,19 @@ def make_private(folder: Path) -> None:
         if folder.parent != folder:
             make_private(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file with mode 0600, whole or not at all, whoever else writes the same; raises `OSError`.
+
+    For what can be made again: it is not forced to the disk.
+    """
+    make_private(path.parent)
+    partial = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

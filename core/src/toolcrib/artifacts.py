@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolcrib._private import make_private
+from toolcrib._private import write_private
 from toolcrib.errors import VendorRefused
 from toolcrib.principal import check_id
 
@@ -70,15 +69,7 @@ class TenantArtifacts:
         digest = hashlib.sha256(data).hexdigest()
         path = self._folder / digest
         if not path.is_file():
-            make_private(self._folder)
-            partial = self._folder / f".{digest}.{os.urandom(4).hex()}"
-            descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(data)
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
+            write_private(path, data)
         return StoredArtifact(name, digest, media_type_of(data), len(data))
 
     def path(self, digest: str) -> Path:

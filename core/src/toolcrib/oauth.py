@@ -13,8 +13,8 @@ import json
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, TypeAlias
 
 from toolcrib._oauth_requests import SHAPES, Answer, ask_token, read_credentials
@@ -40,9 +40,6 @@ class _Ask:
     credentials: Mapping[str, str] = field(repr=False)
     secret: Secret
     ctx: CallContext
-
-
-_ASK: ContextVar[_Ask] = ContextVar("toolcrib-oauth-ask")
 
 
 class TokenSource:
@@ -85,7 +82,7 @@ class TokenSource:
         self.scopes, self.audience = tuple(scopes), audience or token_url
         self.auth, self.algorithm = auth, algorithm
         self.skew, self.timeout, self.ca_file = skew, timeout, ca_file
-        self._tokens = SecretCache(LONGEST, self._fetch)
+        self._tokens = SecretCache(LONGEST)
         self._rotated: dict[str, str] = {}
 
     async def token(self, ctx: CallContext) -> Secret:
@@ -97,8 +94,7 @@ class TokenSource:
         ask = await self._ask(ctx)
         found = self._tokens.hit(ask.key)
         if found is None:
-            _ASK.set(ask)  # the task that fetches gets a copy of this, so its own caller's ask
-            found = await self._tokens.get(ask.key)
+            found = await self._tokens.get(ask.key, partial(self._fetch, ask))
         ctx.learn(found)
         return found
 
@@ -120,8 +116,7 @@ class TokenSource:
         key = json.dumps([who.tenant, who.user, secret.path, str(secret.version), digest])
         return _Ask(key, read_credentials(value, self.grant, secret.path), secret, ctx)
 
-    async def _fetch(self, key: str) -> Secret:
-        ask = _ASK.get()
+    async def _fetch(self, ask: _Ask, key: str) -> Secret:
         credentials = dict(ask.credentials)
         if key in self._rotated:
             credentials["refresh_token"] = self._rotated[key]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import Literal, Protocol, TypeAlias, TypeVar
+
+from toolcrib.packs._settings import TableConfig
 
 __all__ = [
     "Artifact",
@@ -156,23 +157,11 @@ class Sandbox(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxConfig:
-    """What a sandbox may know of the config: `[sandbox]` without `provider`, and the tenant.
+class SandboxConfig(TableConfig):
+    """What a sandbox may know of the config: `[sandbox]` without `provider`, and the tenant."""
 
-    `folder` is the crib's state folder; `base` is the config file's, to which paths in settings are relative.
-    """
-
-    settings: Mapping[str, Any]
-    folder: Path
-    base: Path
-    tenant: str
-
-    def parse(self, cls: type[T]) -> T:
-        """The settings as dataclass `cls`, types checked; ConfigError names an unknown key and a near one."""
-        from toolcrib.packs._settings import parse
-
-        return parse(cls, self.settings, "[sandbox]")
+    __slots__ = ()
+    table = "[sandbox]"
 
 
 OpenSandbox: TypeAlias = Callable[[SandboxConfig], Sandbox]

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pwd
-import shutil
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -22,62 +18,20 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from toolcrib.errors import ConfigError, PolicyError
 from toolcrib.policy import MODEL, Policy, PolicySource, _sql
 from toolcrib.policy._sql import SqlOrigin
+from toolcrib.testing import postgres
+from toolcrib.testing.counterparts import missing
 from toolcrib.testing.cribs import write_crib
 
 ALLOW, DENY = "p, *, *, *, *, True, allow", "p, *, *, *, *, True, deny"
-REASON = "PostgreSQL's server is not installed (Debian: apt-get install postgresql)"
-
-
-def _programs() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    on_path = shutil.which("initdb")
-    return found[-1].parent if found else Path(on_path).parent if on_path else None
-
-
-def _user() -> dict[str, Any]:
-    """PostgreSQL refuses to run as root; another user of this machine will do."""
-    if os.getuid():
-        return {}
-    for name in ("postgres", "nobody"):
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    raise AssertionError("there is no unprivileged user")
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server() -> Iterator[str]:
     """A server of this session on a free port of the loopback; the URL of its database, without a driver."""
-    programs = _programs()
-    if programs is None:
-        assert os.environ.get("TOOLCRIB_STRICT") != "1", REASON
-        pytest.skip(REASON)
-    import tempfile
-
-    folder = Path(tempfile.mkdtemp(prefix="toolcrib-pg-"))  # pytest's own folders are closed to other users
-    who = _user()
-    if who:
-        os.chown(folder, who["user"], who["group"])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-
-    def run(*words: str) -> None:
-        subprocess.run(
-            [str(programs / words[0]), *words[1:]], check=True, capture_output=True, cwd=folder, **who
-        )
-
-    data = str(folder / "data")
-    run("initdb", "-D", data, "-U", "crib", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8")
-    options = f"-h 127.0.0.1 -p {port} -k {folder} -F -c max_connections=40"
-    run("pg_ctl", "-D", data, "-o", options, "-l", str(folder / "log"), "-w", "start")
-    try:
-        yield f"crib@127.0.0.1:{port}/postgres"
-    finally:
-        run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
-        shutil.rmtree(folder)
+    if not postgres.available():
+        missing(postgres.MISSING)
+    with postgres.Postgres() as running:
+        yield f"crib@127.0.0.1:{running.port}/postgres"
 
 
 class Table:

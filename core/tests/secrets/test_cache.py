@@ -116,8 +116,10 @@ def test_callers_on_several_loops_share_one_fetch():
         await asyncio.to_thread(release.wait, 30)
         return Secret("shared-value", path=path, version=1)
 
-    cache, got = SecretCache(60, fetch), []
-    threads = [threading.Thread(target=lambda: got.append(asyncio.run(cache.get("a")))) for _ in range(4)]
+    cache, got = SecretCache(60), []
+    threads = [
+        threading.Thread(target=lambda: got.append(asyncio.run(cache.get("a", fetch)))) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     assert started.wait(30)
@@ -138,14 +140,16 @@ def test_a_loop_that_ends_hands_the_fetch_on():
             await asyncio.Event().wait()
         return Secret("value-of-it", path=path, version=len(asked))
 
-    cache = SecretCache(60, fetch)
+    cache = SecretCache(60)
 
     async def ask_and_leave():
-        asyncio.create_task(cache.get("a"))  # noqa: RUF006 - left behind on purpose
+        asyncio.create_task(cache.get("a", fetch))  # noqa: RUF006 - left behind on purpose
         await asyncio.to_thread(started.wait, 30)
 
     got = []
-    second = threading.Thread(target=lambda: (started.wait(30), got.append(asyncio.run(cache.get("a")))))
+    second = threading.Thread(
+        target=lambda: (started.wait(30), got.append(asyncio.run(cache.get("a", fetch))))
+    )
     second.start()
     asyncio.run(ask_and_leave())  # its end cancels the fetch that the second caller waits for
     second.join()
@@ -161,13 +165,13 @@ def test_a_loop_that_was_closed_without_a_word_is_noticed():
             await asyncio.Event().wait()
         return Secret("value-of-it", path=path, version=len(asked))
 
-    cache = SecretCache(60, fetch)
+    cache = SecretCache(60)
     loop = asyncio.new_event_loop()
-    waiting = loop.create_task(cache.get("a"))
+    waiting = loop.create_task(cache.get("a", fetch))
     loop.run_until_complete(asyncio.sleep(0))
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()
-    assert asyncio.run(cache.get("a")).version == 2
+    assert asyncio.run(cache.get("a", fetch)).version == 2
     del waiting
 
 
@@ -217,8 +221,8 @@ async def test_a_value_leaves_the_memory_when_its_time_is_over():
     async def fetch(path):
         return Tracked("value-in-memory", path=path, version=1, expires=time.time() + 0.05)
 
-    cache = SecretCache(60, fetch)
-    kept = weakref.ref(await cache.get("a"))
+    cache = SecretCache(60)
+    kept = weakref.ref(await cache.get("a", fetch))
     assert kept() is not None
     while len(cache):  # nobody asks again: the loop's timer drops it
         await asyncio.sleep(0.01)
@@ -227,9 +231,9 @@ async def test_a_value_leaves_the_memory_when_its_time_is_over():
 
 
 async def test_what_is_kept_is_bounded():
-    cache = SecretCache(60, lambda path: _at(path))
+    cache = SecretCache(60)
     for n in range(MOST + 10):
-        await cache.get(f"p/{n}")
+        await cache.get(f"p/{n}", _at)
     assert 0 < len(cache) <= MOST
 
 

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import os
 import shutil
 import sqlite3
 import time
@@ -17,6 +16,7 @@ import pytest
 
 from toolcrib import CallContext, Principal
 from toolcrib.secrets import Secret
+from toolcrib.testing.counterparts import missing
 from toolcrib_itsm import ITSM, ITSMSettings
 from toolcrib_itsm._desk import build
 from toolcrib_itsm.embedded import EmbeddedBackend
@@ -134,8 +134,7 @@ async def embedded(tmp_path, filled):
 def _need_roundup():
     """Say loudly that there is no Roundup; fail where TOOLCRIB_STRICT=1."""
     if importlib.util.find_spec("roundup") is None:
-        tell = pytest.fail if os.environ.get("TOOLCRIB_STRICT") == "1" else pytest.skip
-        tell("NOT TRIED ON ROUNDUP: the package roundup is not installed")
+        missing("NOT TRIED ON ROUNDUP: the package roundup is not installed")
 
 
 @pytest.fixture(scope="session")

@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from toolcrib.errors import SandboxError
+from toolcrib.testing.counterparts import missing
 from toolcrib_sandbox import local_image
 from toolcrib_sandbox._engine import Engine
 
-__all__ = ["TestEngine", "engine_for_tests"]
+__all__ = ["TestEngine", "engine_for_tests", "engine_or_missing"]
 
 _FOLDER = Path(tempfile.gettempdir()) / f"toolcrib-engine-{os.getuid()}"
 _START_SECONDS = 60
@@ -55,6 +56,17 @@ def engine_for_tests() -> Iterator[TestEngine]:
     finally:
         with _locked():
             _leave()
+
+
+@contextlib.contextmanager
+def engine_or_missing() -> Iterator[TestEngine]:
+    """The same for a fixture: without an engine its tests are skipped, or fail (`TOOLCRIB_STRICT=1`)."""
+    with contextlib.ExitStack() as stack:
+        try:
+            found = stack.enter_context(engine_for_tests())
+        except SandboxError as error:
+            missing(f"NO SANDBOX WAS TESTED: {error}")
+        yield found
 
 
 @contextlib.contextmanager

@@ -9,7 +9,6 @@ import pytest
 
 from toolcrib.sandbox import RunRequest
 from toolcrib_sandbox import DockerSandbox
-from toolcrib_sandbox.testing import engine_for_tests  # noqa: F401 - the fixtures of the folder above use it
 
 
 @pytest.fixture(scope="module", params=["single-use", "burst"])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from toolcrib._private import make_private
+from toolcrib._private import write_private
 
 if TYPE_CHECKING:
     from toolcrib.secrets import Redactor
@@ -63,12 +62,7 @@ def store(folder: Path, handover: Handover) -> str:
     harmless.
     """
     assert handover.whole is not None
-    make_private(folder)
     path = folder / f"{handover.digest}.json"
     if not path.exists():
-        partial = path.with_suffix(f".{os.getpid()}.part")
-        descriptor = os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(handover.whole)
-        partial.replace(path)
+        write_private(path, handover.whole)
     return f"{folder.name}/{path.name}"

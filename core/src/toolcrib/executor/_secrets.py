@@ -54,7 +54,7 @@ class SecretGate:
         try:
             if path is None:
                 path = await self._path(case, tool, policy, name, key)
-            secret = self._broker.cache.hit(path) or await self._broker.cache.get(path)
+            secret = await self._broker.value(path)
         except SecretError as error:
             told = {"name": writable(f"{tool.pack}.{name}"[:200]), "why": writable(str(error)[:500])}
             if told not in case.refused:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 import urllib.error
 import urllib.request
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
 from toolcrib.errors import ConfigError, Unavailable
+from toolcrib.secrets._endpoints import is_loopback, is_protected
 
 __all__ = ["check_url", "fetch_json"]
 
@@ -24,22 +24,13 @@ LARGEST = 512 * 1024
 
 def check_url(url: str, what: str) -> str:
     """`url` if it is https, or http on this machine; else `ConfigError`."""
-    parts = urlsplit(url)
-    sound = parts.hostname and not parts.username and not parts.password and not parts.fragment
-    if sound and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(str(parts.hostname)))):
+    if is_protected(url):
         return url
     raise ConfigError(
         f"{what} {url[:200]!r} is not acceptable",
         rule="an issuer is reached by https, without credentials in its URL; http is for this machine only",
         remedy="Write for example https://login.acme.example/realm",
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -50,7 +41,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 def fetch_json(url: str) -> dict[str, Any]:
     """The JSON object at `url`; `Unavailable` for everything else."""
     handlers: list[Any] = [_NoRedirect()]
-    if _is_loopback(str(urlsplit(url).hostname)):
+    if is_loopback(str(urlsplit(url).hostname)):
         handlers.append(urllib.request.ProxyHandler({}))
     opener = urllib.request.build_opener(*handlers)
     request = urllib.request.Request(url, headers={"accept": "application/json"})  # noqa: S310  checked before

@@ -4,10 +4,11 @@ Needs the extra `toolcrib[kit]` (httpx), imported when a request is first made; 
 URLs that came from outside.
 """
 
+from toolcrib._retry_after import retry_after
 from toolcrib.kit._answer import Answer, fit
 from toolcrib.kit._client import Client, path
 from toolcrib.kit._credentials import BasicLogin, Credentials, SecretHeader, Token, TokenLogin
-from toolcrib.kit._failures import network_failure, refusal, retry_after
+from toolcrib.kit._failures import network_failure, refusal
 from toolcrib.kit._once import after_write, in_batches, look_up_first, vendor_key
 from toolcrib.kit._paging import Page, Rows, collect
 from toolcrib.kit._words import plain_words, words_of

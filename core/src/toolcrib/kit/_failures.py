@@ -9,35 +9,17 @@ on), a redirect (many servers answer a finished POST with one), is cut short, la
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
+from toolcrib._retry_after import retry_after
 from toolcrib.errors import NotSent, Temporary, ToolError, VendorRefused
 from toolcrib.kit._words import plain_words
 
-__all__ = ["network_failure", "refusal", "retry_after"]
-
-LONGEST_WAIT = 24 * 3600.0
-"""Seconds: a vendor that names a longer pause is taken to mean this one."""
+__all__ = ["network_failure", "refusal"]
 
 _TURNED_AWAY = {425, 429}
 _NOT_NOW = {408, 500, 502, 503, 504}
 _UNSENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "InvalidURL", "ProxyError")
-
-
-def retry_after(header: str | None) -> float | None:
-    """Seconds from now that a Retry-After header asks for, a number or a date (RFC 9110, 10.2.3), at most a
-    day; None where there is none to be read.
-    """
-    text = (header or "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:12]), LONGEST_WAIT)
-    try:
-        when = parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, OverflowError, OSError):
-        return None
-    return min(max(0.0, when - time.time()), LONGEST_WAIT)
 
 
 def refusal(

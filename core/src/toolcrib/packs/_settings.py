@@ -6,7 +6,8 @@ import dataclasses
 import functools
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_type_hints
 
 from toolcrib._nearest import did_you_mean
 from toolcrib.errors import ConfigError
@@ -14,9 +15,27 @@ from toolcrib.errors import ConfigError
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-__all__ = ["parse"]
+__all__ = ["TableConfig", "parse"]
 
 T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TableConfig:
+    """What an implementation that a table names may know: the table's other keys, and the tenant.
+
+    `folder` is the crib's state folder; `base` is the config file's, to which paths in settings are relative.
+    """
+
+    table: ClassVar[str]
+    settings: Mapping[str, Any]
+    folder: Path
+    base: Path
+    tenant: str
+
+    def parse(self, cls: type[T]) -> T:
+        """The settings as dataclass `cls`, types checked; ConfigError names an unknown key and a near one."""
+        return parse(cls, self.settings, self.table)
 
 
 def parse(cls: type[T], settings: object, place: str) -> T:

@@ -46,7 +46,7 @@ class SecretBroker:
             pack: {name: PathTemplate(text, f"[packs.{pack}.secrets] {name}") for name, text in names.items()}
             for pack, names in templates.items()
         }
-        self.cache = SecretCache(cache, self._fetch)
+        self.cache = SecretCache(cache)
 
     def check(self, pack: str, name: str) -> PathTemplate:
         """The template of the secret `name` of `pack`; `SecretError` if there is none."""
@@ -65,8 +65,11 @@ class SecretBroker:
 
     async def secret(self, pack: str, name: str, principal: Principal) -> Secret:
         """The value, kept or fetched now; every failure is a `SecretError` that names the path."""
-        path = self.path(pack, name, principal)
-        return self.cache.hit(path) or await self.cache.get(path)
+        return await self.value(self.path(pack, name, principal))
+
+    async def value(self, path: str) -> Secret:
+        """The value at a filled path, kept or fetched now; every failure is a `SecretError` that names it."""
+        return self.cache.hit(path) or await self.cache.get(path, self._fetch)
 
     async def close(self) -> None:
         """Forget what is kept, and let the provider give back what it has on loan."""

@@ -15,11 +15,14 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from typing import TypeAlias
 
 from toolcrib.errors import SecretError
 from toolcrib.secrets._secret import Secret
 
 __all__ = ["SecretCache"]
+
+Fetch: TypeAlias = Callable[[str], Awaitable[Secret]]
 
 MOST = 4096
 """Values that are kept at once."""
@@ -44,10 +47,10 @@ class _Flight:
 
 
 class SecretCache:
-    """Values of `fetch` by path, each kept for at most `seconds` (0: not at all)."""
+    """Values by path, each kept for at most `seconds` (0: not at all)."""
 
-    def __init__(self, seconds: float, fetch: Callable[[str], Awaitable[Secret]]) -> None:
-        self._seconds, self._fetch = seconds, fetch
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self._kept: dict[str, tuple[float, Secret]] = {}
         self._flights: dict[str, _Flight] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -67,13 +70,13 @@ class SecretCache:
         self._kept.pop(path, None)
         return None
 
-    async def get(self, path: str) -> Secret:
+    async def get(self, path: str, fetch: Fetch) -> Secret:
         """The value, kept or fetched; raises what `fetch` raises, for each caller anew."""
         while True:
             found = self.hit(path)
             if found is not None:
                 return found
-            flight = self._board(path)
+            flight = self._board(path, fetch)
             try:
                 return await asyncio.shield(asyncio.wrap_future(flight.answer))
             except _Abandoned:
@@ -90,7 +93,7 @@ class SecretCache:
         with self._lock:
             self._kept.clear()
 
-    def _board(self, path: str) -> _Flight:
+    def _board(self, path: str, fetch: Fetch) -> _Flight:
         """The fetch that is on its way, or a new one."""
         with self._lock:
             flight = self._flights.get(path)
@@ -98,14 +101,14 @@ class SecretCache:
                 return flight
             loop = asyncio.get_running_loop()
             flight = self._flights[path] = _Flight(loop)
-        task = loop.create_task(self._fly(path, flight))
+        task = loop.create_task(self._fly(path, fetch, flight))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return flight
 
-    async def _fly(self, path: str, flight: _Flight) -> None:
+    async def _fly(self, path: str, fetch: Fetch, flight: _Flight) -> None:
         try:
-            secret = await self._fetch(path)
+            secret = await fetch(path)
         except asyncio.CancelledError:
             self._land(path, flight)
             flight.answer.set_exception(_Abandoned())

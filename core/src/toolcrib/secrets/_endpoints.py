@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from toolcrib.errors import ConfigError, SecretError
 from toolcrib.secrets._paths import check_path
 
-__all__ = ["check_endpoint", "check_prefix", "check_seconds", "is_protected"]
+__all__ = ["check_endpoint", "check_prefix", "check_seconds", "is_loopback", "is_protected"]
 
 
 def is_protected(url: str) -> bool:
@@ -20,7 +20,7 @@ def is_protected(url: str) -> bool:
         return False
     if not parts.hostname or parts.username is not None or parts.fragment:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
 
 
 def check_endpoint(place: str, url: str) -> None:
@@ -54,7 +54,8 @@ def check_seconds(place: str, number: float) -> None:
         )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host of a URL is this very machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

