@@ -52,6 +52,10 @@ class Folded:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
+        if len(data) <= _BLOCK:  # nearly every record, and this is on the way of every call
+            block = fold(data)
+            self._blocks, self._starts = [block], [0, len(block)]
+            return
         self._blocks = [fold(data[start : start + _BLOCK]) for start in range(0, len(data), _BLOCK)]
         self._starts = list(accumulate(map(len, self._blocks), initial=0))
 

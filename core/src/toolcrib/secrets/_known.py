@@ -113,10 +113,15 @@ class Known:
 
     def suspect(self, data: bytes) -> bool:
         """False where `data` certainly holds nothing that `search` would find."""
-        finders, text = self._finders, Folded(data)
-        if finders.literal or any(automaton.finds(text) for automaton in finders.automata):
+        finders = self._finders
+        if finders.literal:
             return True
-        return finders.large is not None and bool(tokens(data, finders.large.marks(text)))
+        text = Folded(data)
+        for automaton in finders.automata:
+            marks = automaton.glance(text)
+            if marks is None or (marks and tokens(data, marks)):
+                return True
+        return False
 
     def search(self, data: bytes) -> list[Found]:
         """Where the values and tokens stand in `data`, in order and apart from each other."""

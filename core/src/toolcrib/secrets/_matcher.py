@@ -137,14 +137,14 @@ class Automaton:
         kind = Implementation.DFA if len(anchors) <= MOST_DFA else Implementation.ContiguousNFA
         self._search = BytesAhoCorasick(anchors, implementation=kind).find_matches_as_indexes
 
-    def finds(self, text: Folded) -> bool:
-        """Whether any anchor stands in `text`."""
-        return any(index < len(self._places) for index, _ in self._hits(text))
-
-    def marks(self, text: Folded) -> set[Mark]:
-        """Where tokens may be in `text`."""
-        found = ((index - len(self._places), at) for index, at in self._hits(text))
-        return {(self._marks[mark], *text.region(at)) for mark, at in found if mark >= 0}
+    def glance(self, text: Folded) -> set[Mark] | None:
+        """Where tokens may be in `text`; None where an anchor stands, so that only `search` can tell."""
+        marks: set[Mark] = set()
+        for index, at in self._hits(text):
+            if index < len(self._places):
+                return None
+            marks.add((self._marks[index - len(self._places)], *text.region(at)))
+        return marks
 
     def _hits(self, text: Folded) -> Iterator[tuple[int, int]]:
         """Which anchor or mark stands where."""
