@@ -49,6 +49,7 @@ TABLES: dict[str, tuple[Any, dict[str, str]]] = {
         {
             "shapes": "What looks like a token is cut out too: [redaction](redaction.md).",
             "logs": "All log records of the process are cleaned.",
+            "traces": "All OpenTelemetry spans of the process are cleaned.",
         },
     ),
     "identity": (

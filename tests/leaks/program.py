@@ -13,11 +13,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+
 from toolcrib import CallContext, Crib, Toolkit, tool
 from toolcrib.testing import ScriptedModel
 
 FOLDER = Path(sys.argv[1])
 LOG = logging.getLogger("vendor.client")
+TRACER = trace.get_tracer("vendor.client")
 HOWS = ("use", "return", "encode", "raise", "log")
 
 
@@ -30,6 +35,12 @@ class Vendor(Toolkit):
         value = (await ctx.secret("key")).reveal()
         (FOLDER / "used").write_text(str(len(value)))
         ctx.progress(f"with {value}")
+        with TRACER.start_as_current_span(f"POST /login?key={value}") as span:
+            span.set_attributes({"http.request.header.authorization": [f"Bearer {value}"], value: 1})
+            span.add_event("sent", {"body": base64.b64encode(value.encode()).decode()})
+            return self._answer(how, value)
+
+    def _answer(self, how: str, value: str) -> Any:
         if how == "return":
             return {"config": {"password": value, "lines": [value[:12], value[12:]]}}
         if how == "encode":
@@ -99,6 +110,9 @@ def classic(crib: Crib, model: ScriptedModel) -> None:
 
 def main() -> None:
     logging.basicConfig(level=logging.DEBUG)
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(out=(FOLDER / "spans").open("w"))))
+    trace.set_tracer_provider(provider)
     with Crib.from_config(FOLDER / "toolcrib.toml") as crib:
         crib.add(Vendor())
         with ScriptedModel({"worker": script()}, transcript=FOLDER / "transcript.jsonl") as model:

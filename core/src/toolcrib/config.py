@@ -122,13 +122,15 @@ class LimitSettings:
 
 @dataclass(frozen=True, slots=True)
 class RedactionSettings:
-    """`[redaction]`: `shapes` cuts out what looks like a token, `logs` cleans all log records of the process.
+    """`[redaction]`: `shapes` cuts out what looks like a token, `logs` cleans all log records of the process,
+    `traces` all spans of OpenTelemetry.
 
     Values that were handed out are cut out of results, errors, progress and audit in any case.
     """
 
     shapes: bool = True
     logs: bool = True
+    traces: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from toolcrib.secrets._stream import Stream
 from toolcrib.secrets.local import LocalProvider
 from toolcrib.secrets.logs import clean_logs, guarded, leave_logs
 from toolcrib.secrets.redaction import SHORTEST, Redactor
+from toolcrib.secrets.traces import clean_traces, leave_traces
 
 __all__ = [
     "SHORTEST",
@@ -25,7 +26,9 @@ __all__ = [
     "TellsStatus",
     "check_path",
     "clean_logs",
+    "clean_traces",
     "guarded",
     "leave_logs",
+    "leave_traces",
     "split_path",
 ]

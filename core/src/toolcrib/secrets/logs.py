@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from toolcrib.secrets.redaction import Redactor
+from toolcrib.secrets.traces import clean_traces
 
 if TYPE_CHECKING:
     from toolcrib.config import RedactionSettings
@@ -68,6 +69,8 @@ def guarded(settings: RedactionSettings) -> Redactor:
     redactor = Redactor(shapes=settings.shapes)
     if settings.logs:
         clean_logs(redactor)
+    if settings.traces:
+        clean_traces(redactor)
     return redactor
 
 
