@@ -146,6 +146,14 @@ async def test_no_image(settings: DockerSettings, small) -> None:
             await sandbox.run(RunRequest("1", limits=small))
 
 
+async def test_an_image_of_this_machine_is_made_when_it_is_not_there(settings: DockerSettings, small) -> None:
+    async with DockerSandbox(replace(settings, image="local")) as sandbox:
+        result = await sandbox.run(RunRequest("import sys; print(sys.version)", limits=small))
+        held = {each.name: each.holds for each in await sandbox._checker(sandbox._image).everything()}
+    assert result.stdout.strip() == sys.version and result.image.startswith("sha256:")
+    assert held["image-by-digest"]
+
+
 async def test_no_such_runtime(settings: DockerSettings, small) -> None:
     async with DockerSandbox(replace(settings, runtime="toolcrib-none")) as sandbox:
         with pytest.raises(SandboxError, match=r"\[sandbox\] runtime"):

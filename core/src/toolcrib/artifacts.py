@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from toolcrib._private import write_private
-from toolcrib.errors import VendorRefused
+from toolcrib.errors import ConfigError, VendorRefused
 from toolcrib.principal import check_id
 
-__all__ = ["ArtifactStore", "StoredArtifact", "TenantArtifacts", "is_image", "media_type_of"]
+if TYPE_CHECKING:
+    from toolcrib.calls import ToolResult
+
+__all__ = ["ArtifactStore", "StoredArtifact", "TenantArtifacts", "files_of", "is_image", "media_type_of"]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MAGIC: tuple[tuple[bytes, str], ...] = (
@@ -94,6 +100,13 @@ class TenantArtifacts:
             )
         return data
 
+    def copy(self, digest: str, folder: Path, name: str) -> Path:
+        """Write an artifact below `folder` under the name that a run gave it, for people to open; its path.
+
+        Raises what `read` raises, and `ConfigError` for a name that leads elsewhere.
+        """
+        return _write_inside(folder, name, self.read(digest))
+
 
 def media_type_of(data: bytes) -> str:
     """What the bytes say they are; a file's name says nothing. Text that is nothing else is `text/plain`."""
@@ -122,6 +135,51 @@ def _is_json(text: str) -> bool:
     return True
 
 
+def files_of(result: ToolResult) -> tuple[StoredArtifact, ...]:
+    """The files that a call of a `code` tool left, none for any other result."""
+    value = result.value
+    listed = value.get("files") if isinstance(value, Mapping) else None
+    if result.status != "done" or not isinstance(listed, list):
+        return ()
+    try:
+        return tuple(StoredArtifact(**each) for each in listed)
+    except TypeError:  # another tool's word for something else
+        return ()
+
+
 def is_image(media_type: str) -> bool:
     """Whether it can be shown as a picture."""
     return media_type.startswith("image/")
+
+
+def _write_inside(folder: Path, name: str, data: bytes) -> Path:
+    """Write a file that a sandbox named below `folder`, through no link and never above it; its path.
+
+    Raises `ConfigError` for a name that leads elsewhere, and where something that is no file stands there.
+    """
+    parts = PurePosixPath(name).parts
+    target, inner = folder, folder
+    if not parts or name.startswith("/") or ".." in parts:
+        raise _elsewhere(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in parts[:-1]:
+        inner = inner / part
+        if inner.is_symlink():
+            raise _elsewhere(name)
+        inner.mkdir(exist_ok=True)
+    target = inner / parts[-1]
+    try:
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
+    except OSError as error:
+        raise _elsewhere(name) from error
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    return target
+
+
+def _elsewhere(name: str) -> ConfigError:
+    return ConfigError(
+        f"the file {name[:200]!r} of a run cannot be written where it says",
+        rule="files of a run are written below the folder that was named, through no link",
+        remedy="Name an empty folder; the file itself is kept as an artifact",
+    )

@@ -13,9 +13,9 @@ from toolcrib.config import Config
 from toolcrib.packs import load_packs
 
 
-def test_it_brings_two_jobs(tmp_path: Path):
+def test_it_brings_the_jobs(tmp_path: Path):
     packs = load_packs(Config(tmp_path / "toolcrib.toml", state=tmp_path / ".toolcrib", trust="installed"))
-    assert {"demo", "lead-outreach"} <= set(packs.workflows())
+    assert {"demo", "lead-outreach", "ticket-triage", "data-analysis"} == set(packs.workflows())
     assert toolcrib_workflows.PACK_API == 1
 
 
@@ -32,7 +32,7 @@ def test_looking_at_the_jobs_imports_no_framework():
 def test_the_help_of_each_job_names_its_options_and_exit_codes():
     for job in toolcrib_workflows.toolcrib_workflows():
         text = CliRunner().invoke(job.command(), ["--help"]).output
-        subject = "--ticket" if job.name == "ticket-triage" else "--company"
+        subject = {"ticket-triage": "--ticket", "data-analysis": "--question"}.get(job.name, "--company")
         for word in (subject, "--dir", "--api", "--answers", "--new", "--json", "3 waiting"):
             assert word in text
 

@@ -127,3 +127,17 @@ def test_the_project_of_a_triage_has_a_desk_and_no_crm(tmp_path):
     with Crib(project.config) as crib:
         principal = crib.principal("answerer", "alice")
         assert [tool.name for tool in crib.tools_for(principal)] == ["itsm.add_public_comment"]
+
+
+def test_the_project_of_an_analysis_has_a_sandbox_that_pulls_nothing(tmp_path):
+    project = open_project(tmp_path / "p", job="data-analysis", fresh="")
+    assert set(project.config.packs) == {"crm", "code", "workflows"}
+    assert project.config.sandbox.provider == "docker"
+    assert project.config.sandbox.settings["image"] == "local"
+    assert project.is_sample and project.kind.runs_code and not KINDS["ticket-triage"].runs_code
+    with Crib(project.config) as crib:
+        offered = {
+            agent: [tool.name for tool in crib.tools_for(crib.principal(agent, "alice"))]
+            for agent in ("analyst", "coder")
+        }
+    assert offered == {"analyst": ["crm.describe_object", "crm.run_query"], "coder": ["code.run_python"]}

@@ -66,12 +66,12 @@ class Engine:
             # Else REQUESTS_CA_BUNDLE replaces the engine's authority, and proxies are asked.
             trust_env = property(lambda self: False, lambda self, value: None)
 
-        with self._told("reached"):
+        with self.told("reached"):
             given: dict[str, Any] = {**kwargs_from_env(), "base_url": self.host}
             return Client(**given, version="auto", timeout=_ANSWER_SECONDS)
 
     @contextlib.contextmanager
-    def _told(self, doing: str) -> Iterator[None]:
+    def told(self, doing: str) -> Iterator[None]:
         """Turn what the SDK raises into a `SandboxError` that says what to do."""
         from docker.errors import DockerException
         from requests.exceptions import RequestException
@@ -110,14 +110,15 @@ class Engine:
         from docker.errors import ImageNotFound
 
         api = self.api
-        with self._told("asked for the image"):
+        with self.told("asked for the image"):
             try:
                 found = api.inspect_image(name)  # type: ignore[no-untyped-call]
             except ImageNotFound:
                 raise SandboxError(
                     f"the engine at {self.host} has no image {name!r}",
                     rule="[sandbox] image names one that the engine has; nothing is pulled unasked",
-                    remedy=f"`docker pull {name}`, or build one from sandbox/images",
+                    remedy=f"`docker pull {name}`, build one from sandbox/images, or set image = 'local', "
+                    "which is made of this machine's own Python",
                 ) from None
         if volumes := (found.get("Config") or {}).get("Volumes"):
             raise SandboxError(
@@ -130,17 +131,29 @@ class Engine:
         names = tuple(str(each).partition("=")[0] for each in (found.get("Config") or {}).get("Env") or ())
         return Image(str(found["Id"]), str(digests[0]) if digests else str(found["Id"]), pinned, names)
 
+    def has_image(self, name: str) -> bool:
+        """Whether the engine has an image of that name."""
+        from docker.errors import ImageNotFound
+
+        api = self.api
+        with self.told("asked for the image"):
+            try:
+                api.inspect_image(name)  # type: ignore[no-untyped-call]
+            except ImageNotFound:
+                return False
+            return True
+
     def info(self) -> dict[str, Any]:
         """What the engine says of itself."""
         api = self.api
-        with self._told("asked"):
+        with self.told("asked"):
             found: dict[str, Any] = api.info()
             return found
 
     def start(self, spec: Spec) -> tuple[str, Channel]:
         """Start a container, attached from before its first instruction."""
         api, name = self.api, ""
-        with self._told("asked for a container"):
+        with self.told("asked for a container"):
             try:
                 name = spec.create(api)
                 params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
@@ -159,7 +172,7 @@ class Engine:
         from docker.errors import APIError, NotFound
 
         api = self.api
-        with self._told("asked to remove a container"):
+        with self.told("asked to remove a container"):
             try:
                 api.remove_container(container, force=True)
             except NotFound:

@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 
 from toolcrib.errors import SandboxError
 from toolcrib.sandbox import Durations, Limits, Protection, RunRequest, RunResult, SandboxSession
+from toolcrib_sandbox import local_image
 from toolcrib_sandbox._box import Box
 from toolcrib_sandbox._check import Checker, refuse_missing
 from toolcrib_sandbox._engine import Engine, Image
@@ -22,7 +23,7 @@ from toolcrib_sandbox._spec import Spec, spec_for
 from toolcrib_sandbox._warm import Warm
 from toolcrib_sandbox._wire import encode
 from toolcrib_sandbox.egress import Gateway, Passage
-from toolcrib_sandbox.settings import DockerSettings
+from toolcrib_sandbox.settings import LOCAL_IMAGE, DockerSettings
 
 __all__ = ["DockerSandbox"]
 
@@ -130,7 +131,7 @@ class DockerSandbox:
 
     async def check(self) -> Sequence[Protection]:
         """Try every protection on this engine, and say which hold."""
-        image = await self._in_thread(self.engine.image, self.settings.image)
+        image = await self._in_thread(self._find_image)
         return [*await self._checker(image).everything(), await self._dies_with_owner(image)]
 
     # --- opening
@@ -144,7 +145,7 @@ class DockerSandbox:
             return await asyncio.shield(asyncio.wrap_future(opening))
         opening = self._opening = Future()
         try:
-            image = await self._in_thread(self.engine.image, self.settings.image)
+            image = await self._in_thread(self._find_image)
             await self._in_thread(self.engine.sweep)
             refuse_missing(await self._checker(image).quick())
             self._image = image
@@ -156,6 +157,10 @@ class DockerSandbox:
         finally:
             self._opening = None
         return image
+
+    def _find_image(self) -> Image:
+        name = self.settings.image
+        return self.engine.image(local_image.ensure(self.engine) if name == LOCAL_IMAGE else name)
 
     def _checker(self, image: Image) -> Checker:
         return Checker(self.engine, image, lambda request: self._once(image, request), self.settings.waive)

@@ -23,7 +23,9 @@ from toolcrib.errors import SandboxError
 if TYPE_CHECKING:
     from docker.api.client import APIClient
 
-__all__ = ["build", "name_by_content"]
+    from toolcrib_sandbox._engine import Engine
+
+__all__ = ["build", "ensure", "name_by_content"]
 
 REPOSITORY = "toolcrib-sandbox"
 _SHELLS = ("dash", "bash")
@@ -48,6 +50,15 @@ def name_by_content() -> str:
     """A tag that says what is in it: this module and this Python."""
     content = f"{Path(__file__).read_text('utf-8')}{sys.version}{_python()}"
     return f"{REPOSITORY}:local-{sha256(content.encode()).hexdigest()[:12]}"
+
+
+def ensure(engine: Engine) -> str:
+    """The id of this machine's image, made now unless the engine has it; raises `SandboxError`."""
+    name = name_by_content()
+    if engine.has_image(name):
+        return engine.image(name).id
+    with engine.told("given an image"):
+        return build(engine.api, name)
 
 
 def build(api: APIClient, name: str) -> str:

@@ -9,7 +9,10 @@ from typing import Literal
 from toolcrib.errors import ConfigError
 from toolcrib_sandbox._check import PROTECTIONS
 
-__all__ = ["DockerSettings"]
+__all__ = ["LOCAL_IMAGE", "DockerSettings"]
+
+LOCAL_IMAGE = "local"
+"""What `image` says for an image of this machine's own Python."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,7 @@ class DockerSettings:
     """What `[sandbox] provider = "docker"` reads.
 
     `image` is a name or, better, a digest; it is resolved once, and every container is made from that digest.
+    `local` is an image of this machine's own Python, made when it is not there: nothing is pulled.
     `runtime` is one that the engine knows (`runsc`, `crun`); empty is the engine's default. `tier` is
     `single-use` (a container for every run) or `burst` (a container for a tenant, namespaces for every run).
     `containers` may exist at once, `preheated` of them wait for work, kept per distinct limits; a run waits

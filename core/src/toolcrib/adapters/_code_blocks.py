@@ -6,10 +6,9 @@ is not there are results too, with an exit code that no program's success has.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Protocol
 
 from toolcrib.artifacts import ArtifactStore, StoredArtifact
@@ -19,7 +18,7 @@ from toolcrib.crib import ToolSource
 from toolcrib.errors import ConfigError, SandboxError
 from toolcrib.principal import Principal
 
-__all__ = ["CANCELLED", "REFUSED", "Blocks", "LocalSource", "Outcome", "joined", "notes", "write_inside"]
+__all__ = ["CANCELLED", "REFUSED", "Blocks", "LocalSource", "Outcome", "joined", "notes"]
 
 TIMED_OUT, REFUSED, CANCELLED, KILLED = 124, 126, 130, 137
 """As a shell and `timeout` have them; 126 is a command that may not be run."""
@@ -128,40 +127,7 @@ class Blocks:
             return
         store = ArtifactStore(self.source.config.state / "artifacts").of(self.principal.tenant)
         for each in files:
-            write_inside(self.folder, each.name, store.read(each.digest))
-
-
-def write_inside(folder: Path, name: str, data: bytes) -> Path:
-    """Write a file that a sandbox named below `folder`, through no link and never above it; its path.
-
-    Raises `ConfigError` for a name that leads elsewhere, and where something that is no file stands there.
-    """
-    parts = PurePosixPath(name).parts
-    target, inner = folder, folder
-    if not parts or name.startswith("/") or ".." in parts:
-        raise _elsewhere(name)
-    folder.mkdir(parents=True, exist_ok=True)
-    for part in parts[:-1]:
-        inner = inner / part
-        if inner.is_symlink():
-            raise _elsewhere(name)
-        inner.mkdir(exist_ok=True)
-    target = inner / parts[-1]
-    try:
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
-    except OSError as error:
-        raise _elsewhere(name) from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    return target
-
-
-def _elsewhere(name: str) -> ConfigError:
-    return ConfigError(
-        f"the file {name[:200]!r} of a run cannot be written where it says",
-        rule="files of a run are written below the folder that was named, through no link",
-        remedy="Name an empty folder; the file itself is kept as an artifact",
-    )
+            store.copy(each.digest, self.folder, each.name)
 
 
 def _exit_code(value: Mapping[str, Any]) -> int:

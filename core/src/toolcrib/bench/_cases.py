@@ -12,9 +12,10 @@ import yaml
 from toolcrib._nearest import did_you_mean
 from toolcrib.bench._known_tools import KnownTool
 from toolcrib.bench._table_files import Broken, check_keys, plain
-from toolcrib.effects import EFFECTS
+from toolcrib.effects import EFFECTS, USE
 from toolcrib.errors import ConfigError
 from toolcrib.policy import NO_PREVIEW, OPEN, Facts
+from toolcrib.policy._facts import SECRET
 from toolcrib.principal import Principal
 from toolcrib.sandboxed import FIELDS, sandbox_facts
 
@@ -188,7 +189,8 @@ def _agreeing(name: str, effect: str, node: yaml.Node, table: _Table) -> KnownTo
 def _tool(fields: Mapping[str, yaml.Node], table: _Table, line: int) -> KnownTool:
     name = _text(fields.get("tool"), "tool")
     if "effect" in fields:
-        return _agreeing(name, _choice(fields["effect"], "effect", EFFECTS), fields["effect"], table)
+        acts = (USE,) if name.startswith(SECRET) else EFFECTS
+        return _agreeing(name, _choice(fields["effect"], "effect", acts), fields["effect"], table)
     known = table.stated.get(name) or table.tools.get(name)
     if known is None:
         names = {*table.tools, *table.stated}

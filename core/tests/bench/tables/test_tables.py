@@ -83,6 +83,13 @@ def test_a_case_that_lacks_something(table: Table, key: str) -> None:
     assert (found.what, found.line) == (f"the case has no {key}", 4)
 
 
+def test_the_use_of_a_secret_is_a_case_of_its_own(table: Table) -> None:
+    case = "cases:\n  - {name: a, agent: w, tool: %s, effect: %s, expect: deny}\n"
+    assert table(case % ("secret:crm.salesforce", "use")).passed
+    assert problem(table(case % ("crm.get", "use"))).what == "effect is 'use'"
+    assert problem(table(case % ("secret:crm.salesforce", "read"))).what == "effect is 'read'"
+
+
 def test_a_tool_without_a_known_effect(table: Table) -> None:
     text = "tools: {crm.get: read}\ncases:\n  - {name: a, agent: w, tool: crm.gets, expect: deny}\n"
     found = problem(table(text))

@@ -1,4 +1,4 @@
-"""Ready-made jobs for Toolcrib: lead outreach, ticket triage, and the demo for newcomers."""
+"""Ready-made jobs for Toolcrib: lead outreach, ticket triage, data analysis, and the demo for newcomers."""
 
 from toolcrib_workflows._pack import toolcrib_workflows
 

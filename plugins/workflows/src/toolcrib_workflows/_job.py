@@ -21,14 +21,16 @@ from toolcrib.approvals import (
     TerminalChannel,
     approver_identity,
 )
+from toolcrib.artifacts import ArtifactStore, StoredArtifact, files_of
 from toolcrib.calls import ToolCall, ToolResult
-from toolcrib.errors import PackError
+from toolcrib.errors import ConfigError, PackError, SandboxError, ToolcribError
+from toolcrib.sandbox import RunRequest
 from toolcrib_workflows._human import Human
 from toolcrib_workflows._jobs import KINDS, JobKind
 from toolcrib_workflows._models import Endpoint
 from toolcrib_workflows._project import Project, sample_answers
 from toolcrib_workflows._runs import Run
-from toolcrib_workflows._story import Story
+from toolcrib_workflows._story import Story, path_words, shown
 from toolcrib_workflows._talk import Talk, TalkFailed, WatchedCrib
 
 __all__ = ["DONE", "FAILED", "WAITING", "Job"]
@@ -70,6 +72,8 @@ class Job:
         """Work at the run as far as it goes now; the exit code."""
         try:
             _require(self._crib, self._kind)
+            if self._kind.runs_code:
+                await self._try_sandbox()
             self._talk = talk = self._new_talk()
             return await self._drive(talk, Human(self._crib, self._channel, self._story))
         finally:
@@ -111,6 +115,31 @@ class Job:
     def _after(self, call: ToolCall, result: ToolResult) -> None:
         self._statuses.add(result.status)
         self._story.called(call, result)
+        for each in files_of(result):
+            self._copy(call.principal.tenant, each)
+
+    def _copy(self, tenant: str, artifact: StoredArtifact) -> None:
+        """Put a file that a run left where people find it: the store knows digests, no names."""
+        store = ArtifactStore(self._project.config.state / "artifacts").of(tenant)
+        try:
+            path = store.copy(artifact.digest, self._project.files / self._run.id, artifact.name)
+        except (ToolcribError, OSError) as error:
+            self._story.line(f"A file of the run cannot be shown: {shown(str(error))}", "yellow")
+            return
+        self._run.files = (*dict.fromkeys((*self._run.files, str(path.relative_to(self._project.folder)))),)
+        self._story.left(path, artifact.media_type, artifact.size)
+
+    async def _try_sandbox(self) -> None:
+        """Find out now whether code can be run here, not after the agents have worked for it."""
+        try:
+            await self._crib.sandbox.run(RunRequest("pass", tenant=self._crib.config.tenant))
+        except (SandboxError, ConfigError) as error:
+            place = path_words(self._project.folder)
+            raise type(error)(
+                error.what,
+                rule=error.rule or f"{self._kind.name} runs code in a sandbox",
+                remedy=f"{error.remedy}. No agent has begun; the project is in {place}",
+            ) from error
 
     def _new_talk(self) -> Any:
         principals = [
@@ -153,6 +182,9 @@ class _Read:
         return await self._channel.ask(review)
 
 
+_DISTRIBUTIONS = {"code": "toolcrib-sandbox"}
+
+
 def _require(crib: WatchedCrib, kind: JobKind) -> None:
     """Say what is wrong with the crib's packs now, not as a refusal of each call."""
     found = {pack.name: pack for pack in crib.packs.packs}
@@ -162,5 +194,5 @@ def _require(crib: WatchedCrib, kind: JobKind) -> None:
             raise PackError(
                 pack.reason if pack else f"pack {name!r} is not installed",
                 rule=f"{kind.name} needs the packs {', '.join(kind.packs)}",
-                remedy=pack.remedy if pack else f"pip install toolcrib-{name}",
+                remedy=pack.remedy if pack else f"pip install {_DISTRIBUTIONS.get(name, f'toolcrib-{name}')}",
             )

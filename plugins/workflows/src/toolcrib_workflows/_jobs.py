@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from toolcrib_workflows import _roles, _triage_roles
+from toolcrib_workflows import _analysis_roles, _roles, _triage_roles
 from toolcrib_workflows._roles import Role
 
 __all__ = ["KINDS", "JobKind"]
@@ -42,6 +42,11 @@ class JobKind:
     def model(self) -> str:
         """The name under which the script is served."""
         return f"scripted-{self.bundle}"
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether it needs a sandbox."""
+        return "code" in self.packs
 
     @property
     def command(self) -> str:
@@ -87,8 +92,25 @@ _TRIAGE = JobKind(
     script="toolcrib_workflows.triage_script",
     explain="itsm.add_public_comment --agent librarian",
 )
+_ANALYSIS = JobKind(
+    name="data-analysis",
+    help="Two agents answer a question about the CRM: one finds the rows, the other computes in a sandbox "
+    "without a network and draws a chart. Needs a Docker engine.",
+    packs=("crm", "code"),
+    bundle="data-analysis",
+    roles=_analysis_roles.ROLES,
+    prompt_version=_analysis_roles.PROMPT_VERSION,
+    task_for=_analysis_roles.task_for,
+    doing="{subject} For {user}",
+    subject="question",
+    subject_help="What is to be found out.",
+    default=_analysis_roles.QUESTION,
+    sample="analysis",
+    script="toolcrib_workflows.analysis_script",
+    explain="code.run_connected --agent coder",
+)
 
 KINDS: Mapping[str, JobKind] = MappingProxyType(
-    {job.name: job for job in (_OUTREACH, replace(_OUTREACH, name="demo"), _TRIAGE)}
+    {job.name: job for job in (_OUTREACH, replace(_OUTREACH, name="demo"), _TRIAGE, _ANALYSIS)}
 )
 """Every job by its name."""

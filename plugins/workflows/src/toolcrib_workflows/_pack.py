@@ -14,7 +14,7 @@ __all__ = ["toolcrib_workflows"]
 
 @hookimpl
 def toolcrib_workflows() -> list[Workflow]:
-    """Lead outreach, the same job as a demo, and ticket triage."""
+    """Lead outreach, the same job as a demo, ticket triage, and data analysis."""
     return [
         Workflow(
             "lead-outreach", "Research a company, draft a mail, have a human see it, send it.", _outreach
@@ -24,6 +24,7 @@ def toolcrib_workflows() -> list[Workflow]:
             "Classify a ticket, answer it with a human's yes, resolve it or hand it on.",
             _triage,
         ),
+        Workflow("data-analysis", "Answer a question about the CRM in a sandbox, with a chart.", _analysis),
         Workflow("demo", "Lead outreach on sample data: see what is allowed, refused and approved.", _demo),
     ]
 
@@ -38,6 +39,12 @@ def _triage() -> click.Command:
     from toolcrib_workflows._command import job_command
 
     return job_command("ticket-triage", "toolcrib-triage")
+
+
+def _analysis() -> click.Command:
+    from toolcrib_workflows._command import job_command
+
+    return job_command("data-analysis", "toolcrib-analysis")
 
 
 def _demo() -> click.Command:

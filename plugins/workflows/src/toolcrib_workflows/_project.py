@@ -35,6 +35,11 @@ class Project:
         return self.config.state / "runs"
 
     @property
+    def files(self) -> Path:
+        """Where files that code left are put, a folder for each run."""
+        return self.folder / "files"
+
+    @property
     def is_sample(self) -> bool:
         """Whether the records are sample data, so that answers which nobody gave can do no harm."""
         pack = self.config.packs.get(self.kind.packs[0])

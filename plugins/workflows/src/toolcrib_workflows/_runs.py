@@ -31,7 +31,8 @@ VERSION = 2
 class Run:
     """One run. `talk` is what the agents have said, as their framework keeps it; None before they began.
 
-    `waiting` are the ids of approvals that stood open when it was written.
+    `waiting` are the ids of approvals that stood open when it was written; `files` are what it left, relative
+    to the project's folder.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Run:
     status: Literal["running", "waiting", "done"] = "running"
     waiting: tuple[str, ...] = ()
     talk: Any = None
+    files: tuple[str, ...] = ()
 
     def save(self, folder: Path) -> None:
         """Write the run, whole or not at all; raises `StateError`."""
@@ -96,7 +98,7 @@ def _read(file: Path) -> Run:
             data["subject"] = data.pop("company")
         elif version != VERSION:
             raise ValueError("another version")
-        return Run(**{**data, "waiting": tuple(data["waiting"])})
+        return Run(**{**data, "waiting": tuple(data["waiting"]), "files": tuple(data.get("files", ()))})
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise StateError(
             f"{file} is no run that this version can read: {error}",

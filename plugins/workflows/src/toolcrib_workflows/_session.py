@@ -10,7 +10,7 @@ from toolcrib_workflows._jobs import KINDS
 from toolcrib_workflows._project import Project
 from toolcrib_workflows._report import go_on_from_here, report
 from toolcrib_workflows._runs import Run
-from toolcrib_workflows._story import Story, console_for, path_words, program
+from toolcrib_workflows._story import Story, console_for, path_words, program, shown
 from toolcrib_workflows._summary import summarise
 
 __all__ = ["Session"]
@@ -53,9 +53,12 @@ class Session:
             import json
 
             facts = {"exit_code": code, "folder": str(self._project.folder.resolve()), **summary.as_json()}
-            sys.stdout.write(json.dumps({**facts, "waiting": list(self._run.waiting)}, indent=2) + "\n")
+            facts |= {"waiting": list(self._run.waiting), "files": list(self._run.files)}
+            sys.stdout.write(json.dumps(facts, indent=2) + "\n")
             return code
         report(self.story, summary)
+        for file in self._run.files:
+            self.story.command(f"File left: {shown(path_words(self._project.folder / file))}")
         if code == 3:
             self._how_to_answer()
         elif code == 1:

@@ -105,6 +105,8 @@ class Story:
         self.console.print(row, no_wrap=True, crop=True)
         if result.is_error and result.status != "pending":
             self._aside(_reason(result.text), style.removeprefix("bold "))
+        elif ended := _ended(result):
+            self._aside(ended, "yellow")
 
     def said(self, agent: str, text: str) -> None:
         """What an agent answered when its part was done."""
@@ -123,6 +125,10 @@ class Story:
         grid = _grid(2)
         grid.add_row(Text("└ ", style=style), Text(text, style=style))
         self.console.print(Padding(grid, (0, 0, 0, AGENT + 2)))
+
+    def left(self, path: Path, media_type: str, size: int) -> None:
+        """A file that code left, and where it is."""
+        self._aside(f"{shown(path_words(path))} ({media_type}, {size:,} bytes)", "green")
 
     # --- the human
 
@@ -173,6 +179,17 @@ class Story:
                 change.append(" → ", "dim").append(_lines(value), "bold green")
                 grid.add_row(Text(shown(name)), change)
         self.console.print(grid)
+
+
+def _ended(result: ToolResult) -> str:
+    """How a program ended that did not end well: a run is done all the same, and tells of it."""
+    value = result.value
+    if not isinstance(value, Mapping) or "exit_code" not in value or value["exit_code"] == 0:
+        return ""
+    if value["exit_code"] is None:
+        return "its time was up" if value.get("timed_out") else "it was ended"
+    said = str(value.get("stderr", "")).strip().splitlines()
+    return f"exit code {value['exit_code']}{f': {shown(said[-1])}' if said else ''}"
 
 
 def _changes(found: Any) -> Text:
