@@ -59,6 +59,7 @@ def modules() -> list[Module]:
         Module(path, room)
         for room, folder in rooms().items()
         for path in sorted((folder / "src").rglob("*.py"))
+        if "_template" not in path.parts  # a project of its own, which no room imports
     ]
 
 

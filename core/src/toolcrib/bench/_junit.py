@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from toolcrib.bench.tables import Report, Result
 from toolcrib.policy import Problem
 
-__all__ = ["junit", "words"]
+__all__ = ["junit", "legal", "words"]
 
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -31,21 +31,21 @@ def junit(report: Report) -> bytes:
 def _suite(root: Element, file: str, results: list[Result], problems: Iterable[Problem]) -> None:
     broken = list(problems)
     failed = sum(not one.passed for one in results)
-    suite = SubElement(root, "testsuite", name=_legal(file), tests=str(len(results) + len(broken)),
+    suite = SubElement(root, "testsuite", name=legal(file), tests=str(len(results) + len(broken)),
                        failures=str(failed), errors=str(len(broken)))  # fmt: skip
     for result in results:
         case = _case(suite, result.name, file, result.line)
         if not result.passed:
-            message = _legal(f"expected {result.expected}; got {result.got}")
-            SubElement(case, "failure", message=message, type="policy").text = _legal(words(result))
+            message = legal(f"expected {result.expected}; got {result.got}")
+            SubElement(case, "failure", message=message, type="policy").text = legal(words(result))
     for problem in broken:
         case = _case(suite, f"line {problem.line}" if problem.line else "the table", file, problem.line)
         text = f"{problem.place}: {problem.what}\nrule: {problem.rule}\nremedy: {problem.remedy}"
-        SubElement(case, "error", message=_legal(problem.what), type="table").text = _legal(text)
+        SubElement(case, "error", message=legal(problem.what), type="table").text = legal(text)
 
 
 def _case(suite: Element, name: str, file: str, line: int) -> Element:
-    return SubElement(suite, "testcase", name=_legal(name), classname=_legal(file), file=_legal(file),
+    return SubElement(suite, "testcase", name=legal(name), classname=legal(file), file=legal(file),
                       line=str(line), time="0")  # fmt: skip
 
 
@@ -61,6 +61,6 @@ def words(result: Result) -> str:
     return "\n".join(lines)
 
 
-def _legal(text: str) -> str:
+def legal(text: str) -> str:
     """Text without what XML 1.0 cannot hold."""
     return _ILLEGAL.sub("�", text)

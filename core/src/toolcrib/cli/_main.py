@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("toolcrib.cli.init:init", "Make a new crib in a folder."),
     "keys": ("toolcrib.cli.keys:keys", "Make, list and revoke API keys."),
     "ledger": ("toolcrib.cli.ledger:ledger", "List and settle calls whose outcome is unknown."),
-    "packs": ("toolcrib.cli.packs:packs", "List, lock and verify tool packs."),
+    "packs": ("toolcrib.cli.packs:packs", "Make, check, lock and verify tool packs."),
     "policy": ("toolcrib.cli.policy:policy", "Check policy, and explain its decisions."),
     "rollout": ("toolcrib.cli.rollout:rollout", "Show how far tools are rolled out, and move one a stage."),
     "run": ("toolcrib.cli.run:run", "Run a ready-made job."),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from toolcrib.cli._lazy import LazyGroup
 from toolcrib.cli._print import as_json, console, emit_json, plain
 from toolcrib.errors import PackError
 
@@ -20,9 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["packs"]
 
 
-@click.group()
+_LAZY = {
+    "check": ("toolcrib.cli.packs_check:check", "Hold packs to what every pack must do."),
+    "new": ("toolcrib.cli.packs_new:new", "Make a project for a new pack, which works as it is."),
+}
+
+
+@click.group(cls=LazyGroup, lazy=_LAZY)
 def packs() -> None:
-    """List, look at and lock the installed tool packs."""
+    """Make and check tool packs; list, look at and lock the installed ones."""
 
 
 @packs.command("list")

@@ -1,17 +1,14 @@
 """Look at a pack before it is trusted: import it in another process, which has no secrets to give away.
 
-The process gets an environment of four harmless variables, an empty folder for home and temporary files, and
-the pack's settings without its secrets. It runs as the same user, though: what that user can read, the pack
-can read. And the report is what the pack says of itself; the lock then holds it to that, tool by tool.
+The process (`_apart`) gets the pack's settings without its secrets. The report is what the pack says of
+itself; the lock then holds it to that, tool by tool.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from toolcrib.errors import ConfigError, PackError
 from toolcrib.hookspecs import PackConfig
+from toolcrib.packs import _apart
 from toolcrib.packs._changes import locked_tool
 from toolcrib.packs._discover import Found, check_name, discover
 from toolcrib.packs._files import Files, read_files
@@ -36,13 +34,6 @@ __all__ = ["inspect_pack", "main"]
 TIMEOUT = 60.0
 """Seconds that a pack may take to be imported and to list its tools."""
 _REPORT_BYTES = 16 * 1024 * 1024
-_KEPT = ("PATH", "LANG", "LC_ALL", "TZ")
-# -I: neither PYTHON* variables nor the current folder count; the parent's sys.path comes with the request, so
-# that the same packs are found. -B: looking leaves no cached files behind.
-_BOOT = (
-    "import json, sys; request = json.load(sys.stdin); sys.path[:] = request['path']; "
-    "from toolcrib.packs._inspect import main; main(request)"
-)
 
 
 def inspect_pack(found: Found, config: Config, *, timeout: float = TIMEOUT) -> tuple[LockedPack, Files]:
@@ -67,16 +58,14 @@ def inspect_pack(found: Found, config: Config, *, timeout: float = TIMEOUT) -> t
     return _locked(found, files, report), files
 
 
-def _request(found: Found, config: Config) -> str:
+def _request(found: Found, config: Config) -> dict[str, Any]:
     settings = config.packs.get(found.name)
-    request = {
-        "path": [str(Path(entry).absolute()) for entry in sys.path],
+    return {
         "name": found.name,
         "distribution": found.distribution,
         "settings": dict(settings.settings) if settings else {},
         "tenant": config.tenant,
     }
-    return json.dumps(request, default=str)
 
 
 def _locked(found: Found, files: Files, report: Mapping[str, Any]) -> LockedPack:
@@ -95,40 +84,30 @@ def _locked(found: Found, files: Files, report: Mapping[str, Any]) -> LockedPack
         raise _failed(found, f"gave no proper report: {error.what}") from error
 
 
-def _run(found: Found, request: str, timeout: float) -> dict[str, Any]:
-    # Files and not pipes: what a pack prints must neither block it nor fill our memory.
-    with TemporaryDirectory(prefix="toolcrib-inspect-") as folder, TemporaryFile() as given:
-        given.write(request.encode())
-        given.seek(0)
-        with TemporaryFile() as output, TemporaryFile() as errors:
-            process = subprocess.Popen(  # noqa: S603 (our own program; that it imports a pack is the point)
-                [sys.executable, "-I", "-B", "-c", _BOOT],
-                stdin=given, stdout=output, stderr=errors, cwd=folder, env=_environment(folder),
-                start_new_session=True,
-            )  # fmt: skip
-            _wait(found, process, timeout)
-            report = _read(output)
-            if report is None:
-                said = " ".join(_tail(errors).split()) or "it said nothing"
-                raise _failed(found, f"ended the inspection with exit code {process.returncode}: {said}")
-            return report
-
-
-def _environment(folder: str) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    return {**kept, "HOME": folder, "TMPDIR": folder}
+def _run(found: Found, request: Mapping[str, Any], timeout: float) -> dict[str, Any]:
+    with (
+        TemporaryDirectory(prefix="toolcrib-inspect-", ignore_cleanup_errors=True) as folder,
+        TemporaryFile() as given,
+        TemporaryFile() as output,
+        TemporaryFile() as errors,
+    ):
+        process = _apart.start(__name__, request, folder, given, output, errors)
+        _wait(found, process, timeout)
+        report = _read(output)
+        if report is None:
+            code = process.returncode
+            raise _failed(found, f"ended the inspection with exit code {code}: {_apart.tail(errors)}")
+        return report
 
 
 def _wait(found: Found, process: subprocess.Popen[bytes], timeout: float) -> None:
-    """Wait for the end; a process that is not done in time goes with all that it started."""
+    """Wait for the end; in time or not, a process goes with all that it started."""
     try:
         process.wait(timeout)
     except subprocess.TimeoutExpired:
         raise _failed(found, f"did not answer within {timeout:g} s") from None
     finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        _apart.end(process)
 
 
 def _read(output: IO[bytes]) -> dict[str, Any] | None:
@@ -138,11 +117,6 @@ def _read(output: IO[bytes]) -> dict[str, Any] | None:
     except ValueError:
         return None
     return report if isinstance(report, dict) else None
-
-
-def _tail(errors: IO[bytes]) -> str:
-    errors.seek(max(0, errors.seek(0, os.SEEK_END) - 600))
-    return errors.read().decode("utf-8", "replace")
 
 
 def _failed(found: Found, why: str) -> PackError:
@@ -158,6 +132,7 @@ def _failed(found: Found, why: str) -> PackError:
 
 def main(request: Mapping[str, Any]) -> None:
     """Open one pack as the crib would, and print what it gives as one JSON object."""
+    _apart.bound_files()
     report = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what the pack prints is no part of the report
     try:

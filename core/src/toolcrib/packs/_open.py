@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from toolcrib.registry import Registry
     from toolcrib.tools import Tool, Toolkit
 
-__all__ = ["HOOKS", "Contributions", "open_pack"]
+__all__ = ["HOOKS", "Contributions", "blamed", "open_pack"]
 
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("toolcrib_"))
 
@@ -73,12 +73,12 @@ def open_pack(found: Found, config: PackConfig, permitted: frozenset[str] | None
 def _import(found: Found) -> object:
     from importlib.metadata import EntryPoint
 
-    with _blamed(found, f"fails to import {found.module!r}"):
+    with blamed(found, f"fails to import {found.module!r}"):
         return EntryPoint(found.name, found.module, GROUP).load()
 
 
 def _check_api(found: Found, plugin: object) -> None:
-    with _blamed(found, "does not say its PACK_API"):
+    with blamed(found, "does not say its PACK_API"):
         api = getattr(plugin, "PACK_API", None)
     if type(api) is not int or api != PACK_API:
         raise PackError(
@@ -91,7 +91,7 @@ def _check_api(found: Found, plugin: object) -> None:
 def _register(found: Found, plugin: object) -> pluggy.PluginManager:
     manager = pluggy.PluginManager("toolcrib")
     manager.add_hookspecs(hookspecs)
-    with _blamed(found, "breaks the pack API"):
+    with blamed(found, "breaks the pack API"):
         _check_names(found, plugin)
         manager.register(plugin, name=found.name)
         if not manager.get_hookcallers(plugin):
@@ -129,7 +129,7 @@ def _check_permitted(found: Found, hooks: Mapping[str, Any], permitted: frozense
 def _call(found: Found, hook: pluggy.HookCaller, config: PackConfig) -> list[Any]:
     """What the pack's implementations of one hook return: one of each."""
     arguments = {"config": config} if "config" in hook.spec.argnames else {}  # type: ignore[union-attr]
-    with _blamed(found, f"fails in {hook.name}({', '.join(arguments)})"):
+    with blamed(found, f"fails in {hook.name}({', '.join(arguments)})"):
         results: list[Any] = hook(**arguments)
     if len(results) != len(hook.get_hookimpls()):  # pluggy drops None
         raise _wrong(found, hook.name, None)
@@ -140,7 +140,7 @@ def _contributions(found: Found, given: Mapping[str, list[Any]]) -> Contribution
     from toolcrib.tools import Toolkit
 
     toolkits = _items(found, given, "toolcrib_toolkits", lambda item: isinstance(item, Toolkit))
-    with _blamed(found, "has a broken tool"):
+    with blamed(found, "has a broken tool"):
         tools = _tools(found, toolkits)
     return Contributions(
         hooks=tuple(given),
@@ -222,7 +222,7 @@ def _breach(found: Found, what: str, remedy: str) -> PackError:
 
 
 @contextmanager
-def _blamed(found: Found, doing: str) -> Iterator[None]:
+def blamed(found: Found, doing: str) -> Iterator[None]:
     """Turn whatever a pack raises into a `PackError` that names the pack, what it did, and the place."""
     try:
         yield

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from toolcrib.errors import ToolcribError
 from toolcrib.testing import _pack_calls as calls
 from toolcrib.testing import _pack_shapes as shapes
+from toolcrib.testing._pack_outcome import Outcome
 from toolcrib.testing._pack_policy import check_policy
 from toolcrib.testing._pack_stand import Skip, Stand, opened
 from toolcrib.testing._pack_vendor import check_errors, check_secrets
@@ -40,19 +40,6 @@ CHECKS: dict[str, Check] = {
     "policy": check_policy,
 }
 """Every check by name, in the order in which they are made; each on a pack that was opened anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one check; `problems` are sentences, `reason` says why it was skipped. `excused` are
-    problems that the pack's suite declares, each with its reason.
-    """
-
-    check: str
-    status: Literal["passed", "failed", "skipped"]
-    problems: tuple[str, ...] = ()
-    reason: str = ""
-    excused: tuple[str, ...] = ()
 
 
 async def run_check(suite: PackConformance, name: str) -> Outcome:

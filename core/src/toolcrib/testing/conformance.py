@@ -18,10 +18,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from toolcrib.errors import PackError
-from toolcrib.testing._pack_report import CHECKS, Outcome, check_pack, run_check
+from toolcrib.testing._pack_outcome import Outcome
+from toolcrib.testing._pack_report import CHECKS, check_pack, run_check
 from toolcrib.testing._pack_stand import contents
 
 if TYPE_CHECKING:
@@ -105,22 +106,46 @@ for _name in CHECKS:
     setattr(PackConformance, f"test_{_name}", _test(_name))
 
 
-def suite_of(pack: str) -> PackConformance:
+def suite_of(pack: str, backend: str = "") -> PackConformance:
     """The suite that an installed pack ships, else one without calls, which can check only what it sees.
 
-    Imports the pack; raises `PackError` where there is none of this name.
+    `backend` chooses the suite whose `settings` name it; where the pack ships none, `Conformance` is given
+    the setting. Imports the pack; raises `PackError` where there is none of this name, or where that fails.
     """
     from toolcrib._nearest import did_you_mean
     from toolcrib.packs._discover import discover
+    from toolcrib.packs._open import blamed
 
     installed = discover()
     if pack not in installed:
-        raise PackError(f"no pack {pack!r} is installed", remedy=did_you_mean(pack, installed))
-    package = installed[pack][0].module.partition(":")[0].partition(".")[0]
+        raise PackError(
+            f"no pack {pack!r} is installed", rule="installed packs are checked",
+            remedy=f"Install it (`pip install -e .` in its project). {did_you_mean(pack, installed)}",
+        )  # fmt: skip
+    found = installed[pack][0]
+    package = found.module.partition(":")[0].partition(".")[0]
+    with blamed(found, f"fails to import {package}.conformance"):
+        suite = _suite(package, pack, backend)
+    if backend and suite.settings.get("backend") != backend:
+        suite.settings = {**suite.settings, "backend": backend}
+    return suite
+
+
+def _suite(package: str, pack: str, backend: str) -> PackConformance:
     try:
-        suite: PackConformance = import_module(f"{package}.conformance").Conformance()
+        module = import_module(f"{package}.conformance")
     except ModuleNotFoundError as error:
         if error.name != f"{package}.conformance":
             raise
-        suite = type("Conformance", (PackConformance,), {"pack": pack, "__module__": package})()
+        bare: PackConformance = type(
+            "Conformance", (PackConformance,), {"pack": pack, "__module__": package}
+        )()
+        return bare
+    suites = [each for each in vars(module).values() if _is_suite(each)]
+    chosen = [each for each in suites if backend and each.settings.get("backend") == backend]
+    suite: PackConformance = (chosen or [module.Conformance])[0]()
     return suite
+
+
+def _is_suite(each: object) -> TypeGuard[type[PackConformance]]:
+    return isinstance(each, type) and issubclass(each, PackConformance) and each is not PackConformance

@@ -1,0 +1,142 @@
+"""`toolcrib packs check`: hold packs to what every pack must do."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from toolcrib.cli._print import as_json, console, emit_json, plain
+
+if TYPE_CHECKING:
+    from toolcrib.testing._pack_outcome import Outcome
+
+__all__ = ["check"]
+
+_STYLES = {"passed": "green", "failed": "bold red", "skipped": "yellow"}
+
+
+def _settings(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{text!r} is not KEY=VALUE", context, parameter)
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+@click.command("check")
+@click.argument("names", nargs=-1, metavar="[PACK]...")
+@click.option(
+    "--backend", default="", metavar="NAME", help="The backend to check, where the pack has several."
+)
+@click.option("--set", "settings", multiple=True, callback=_settings, metavar="KEY=VALUE",
+              help="A setting of the pack, on top of its suite's; JSON, else text.")  # fmt: skip
+@click.option("--only", "checks", multiple=True, metavar="CHECK", help="Make this check only (repeatable).")
+@click.option("--timeout", "seconds", type=click.FloatRange(1), default=120.0, show_default=True,
+              help="Seconds that one check may take.")  # fmt: skip
+@click.option("--junit", metavar="FILE", help="Write JUnit XML to FILE (-: print it).")
+@as_json
+@click.pass_context
+def check(
+    ctx: click.Context, names: tuple[str, ...], backend: str, settings: dict[str, Any],
+    checks: tuple[str, ...], seconds: float, junit: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Hold installed packs to what every pack must do: the kit's conformance suite, with its good calls.
+
+    Without a PACK: that of the project here (pyproject.toml), else every installed one. A pack runs in a
+    process of its own, without your environment and your secrets, but with your user's rights. Needs no crib.
+    """
+    _refuse_unknown(checks)
+    quiet = as_json or junit == "-"
+    reports = {}
+    for name in names or _here():
+        reports[name] = _check(name, backend, settings, checks, seconds, quiet)
+    if junit:
+        from toolcrib.cli._bench import write_file
+        from toolcrib.cli._check_xml import junit as as_xml
+
+        write_file(junit, as_xml(reports))
+    if as_json:
+        emit_json([_as_dict(name, outcomes) for name, outcomes in reports.items()])
+    failed = any(one.status == "failed" for outcomes in reports.values() for one in outcomes)
+    ctx.exit(1 if failed else 0)
+
+
+def _refuse_unknown(checks: tuple[str, ...]) -> None:
+    from toolcrib._nearest import did_you_mean
+    from toolcrib.testing._pack_outcome import REMEDIES
+
+    for name in checks:
+        if name not in REMEDIES:
+            raise click.BadParameter(
+                f"no check is called {name!r}. {did_you_mean(name, REMEDIES)}", param_hint="--only"
+            )
+
+
+def _here() -> list[str]:
+    """The packs of the project in this folder, else all that are installed."""
+    from toolcrib.packs._discover import GROUP, discover
+
+    try:
+        project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
+        own = list(project["entry-points"][GROUP])
+    except (OSError, ValueError, KeyError, TypeError):
+        own = []
+    if found := own or list(discover()):
+        return found
+    raise click.UsageError("No pack is installed here: name one, or run this in a pack's project.")
+
+
+def _check(
+    name: str, backend: str, settings: dict[str, Any], checks: tuple[str, ...], seconds: float, quiet: bool
+) -> list[Outcome]:
+    from toolcrib.errors import PackError
+    from toolcrib.packs._check import check_apart
+    from toolcrib.testing._pack_outcome import Outcome
+
+    out = console()
+    if not quiet:
+        out.print(plain(f"{name} ({backend})" if backend else name), style="bold")
+    try:
+        outcomes = check_apart(
+            name, backend=backend, settings=settings, checks=checks, seconds=seconds,
+            told=(lambda outcome: None) if quiet else _print,
+        )  # fmt: skip
+    except PackError as error:  # told like a check, so that the packs behind it are still checked
+        outcomes = [Outcome("start", "failed", (str(error),))]
+        if not quiet:
+            _print(outcomes[0])
+    if not quiet:
+        counts = {status: sum(one.status == status for one in outcomes) for status in _STYLES}
+        told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+        out.print(told, style=_STYLES["failed" if counts["failed"] else "passed"])
+    return outcomes
+
+
+def _print(outcome: Outcome) -> None:
+    """One line for the check, or one for each tool that fails it, and then how to mend it."""
+    out = console()
+    details = outcome.problems or ((outcome.reason,) if outcome.reason else ("",))
+    for text in (*details, *outcome.excused):
+        line = f"{outcome.status:8} {outcome.check:13} {plain(' '.join(text.split()))}".rstrip()
+        out.print(line, style=_STYLES[outcome.status], soft_wrap=True)
+    if outcome.remedy:
+        out.print(f"{'':22} Mend: {outcome.remedy}", soft_wrap=True)
+
+
+def _as_dict(name: str, outcomes: list[Outcome]) -> dict[str, Any]:
+    return {
+        "pack": name,
+        "passed": all(one.status != "failed" for one in outcomes),
+        "checks": [{**asdict(one), "remedy": one.remedy} for one in outcomes],
+    }
