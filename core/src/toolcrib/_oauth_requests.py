@@ -20,13 +20,13 @@ from toolcrib.errors import SecretError, SecretRefused
 if TYPE_CHECKING:
     from toolcrib.oauth import TokenSource
 
-__all__ = ["SHAPES", "Answer", "ask_token", "read_credentials"]
+__all__ = ["SHAPES", "Answer", "GrantEnded", "ask_token", "read_credentials"]
 
 SHAPES = {
     # grant: keys that the secret must have, keys that it may have
     "client_credentials": (("client_id", "client_secret"), ()),
     "jwt_bearer": (("client_id", "private_key"), ("subject", "key_id")),
-    "refresh_token": (("client_id", "refresh_token"), ("client_secret",)),
+    "refresh_token": (("client_id", "refresh_token"), ("client_secret", "family")),
 }
 ASSERTION_SECONDS = 180
 """How long a signed JWT is good for: some servers take no longer one."""
@@ -34,6 +34,10 @@ UNSAID_SECONDS = 300.0
 """How long a token is taken to be good for where the server does not say, as RFC 6749, 5.1 permits."""
 MAX_ANSWER = 256 * 1024
 _CODE = re.compile(r"[a-z_]{1,40}")
+
+
+class GrantEnded(SecretRefused):
+    """The server does not, or no longer, know what was handed to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,8 @@ def _refusal(source: TokenSource, answer: httpx.Response, path: str) -> SecretEr
             f"no token for the secret at {path!r}: {source.token_url} answers {status}",
             remedy="Correct token_url: a token endpoint answers 200, 400 or 401, and leads nowhere else",
         )
-    return SecretRefused(
+    kind = GrantEnded if code == "invalid_grant" else SecretRefused
+    return kind(
         f"the server refuses a token for the secret at {path!r} ({code or status})",
         rule=f"grant {source.grant} at {source.token_url}",
         remedy=_remedy(source.grant, code),

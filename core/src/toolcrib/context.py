@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from toolcrib.errors import Unavailable
+from toolcrib.errors import SecretRefused, Unavailable
 from toolcrib.principal import Principal
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ FetchSecret = Callable[[str], Awaitable["Secret"]]
 OnProgress = Callable[[str, float | None], None]
 OnNote = Callable[[str, Any], None]
 Learn = Callable[["Secret"], None]
+FetchAnew = Callable[[str, "Secret"], Awaitable["Secret"]]
+ReplaceSecret = Callable[[str, "Secret", str], Awaitable["Secret"]]
 
 
 def _no_progress(message: str, fraction: float | None) -> None:
@@ -31,6 +33,17 @@ def _no_note(name: str, fact: Any) -> None:
 
 def _no_learning(secret: Secret) -> None:
     """Nobody redacts."""
+
+
+async def _as_known(name: str, known: Secret) -> Secret:
+    return known
+
+
+async def _no_replacing(name: str, old: Secret, value: str) -> Secret:
+    raise SecretRefused(
+        f"the secret {name!r} cannot be written: this call has no provider of secrets",
+        remedy="Call the tool through a crib",
+    )
 
 
 def _no_sandbox() -> Sandbox:
@@ -58,10 +71,12 @@ class CallContext:
 
     __slots__ = (
         "_artifacts",
+        "_fetch_anew",
         "_fetch_secret",
         "_learn",
         "_on_note",
         "_on_progress",
+        "_replace_secret",
         "_sandbox",
         "call_id",
         "deadline",
@@ -82,6 +97,8 @@ class CallContext:
         on_progress: OnProgress = _no_progress,
         on_note: OnNote = _no_note,
         learn: Learn = _no_learning,
+        fetch_anew: FetchAnew = _as_known,
+        replace_secret: ReplaceSecret = _no_replacing,
         sandbox: Callable[[], Sandbox] = _no_sandbox,
         artifacts: Callable[[], TenantArtifacts] = _no_artifacts,
     ) -> None:
@@ -91,6 +108,7 @@ class CallContext:
         self.idempotency_key = idempotency_key
         self.deadline = deadline
         self._fetch_secret, self._learn = fetch_secret, learn
+        self._fetch_anew, self._replace_secret = fetch_anew, replace_secret
         self._on_progress, self._on_note = on_progress, on_note
         self._sandbox, self._artifacts = sandbox, artifacts
 
@@ -99,6 +117,17 @@ class CallContext:
         `SecretError`.
         """
         return await self._fetch_secret(name)
+
+    async def secret_anew(self, name: str, known: Secret) -> Secret:
+        """The same, past what is kept in memory, where the vendor no longer takes `known`."""
+        return await self._fetch_anew(name, known)
+
+    async def replace_secret(self, name: str, old: Secret, value: str) -> Secret:
+        """Store the successor of a secret that this call was given, as a vendor that replaces a token at each
+        use demands. `SecretChanged` if `old` is no longer the newest, `SecretRefused` where its provider
+        cannot store it; another `SecretError` if it cannot now. Recorded by path and versions.
+        """
+        return await self._replace_secret(name, old, value)
 
     def learn(self, secret: Secret) -> None:
         """Have a value that the tool was given by a third (a token, a session) cut out of results, errors,

@@ -24,6 +24,7 @@ __all__ = [
     "PolicyError",
     "QuotaExhausted",
     "SandboxError",
+    "SecretChanged",
     "SecretError",
     "SecretNotFound",
     "SecretRefused",
@@ -163,6 +164,10 @@ class SecretNotFound(SecretError):
 
 class SecretRefused(SecretError):
     """Policy or the provider says that this principal, or these credentials, may not read the secret."""
+
+
+class SecretChanged(SecretError):
+    """Somebody stored another version of the secret meanwhile, so nothing was written."""
 
 
 class SandboxError(Unavailable):

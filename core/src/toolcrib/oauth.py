@@ -3,7 +3,8 @@
 A pack makes one `TokenSource` and asks it in every call. The long-lived part (client secret, private key,
 refresh token) is a secret like any other: found by the pack's config, for this principal, decided by policy
 and recorded at each use. The short-lived token is kept in memory only, apart for each tenant, user and
-version of that secret, and the crib's redactor knows it before the pack does.
+version of that secret, and the crib's redactor knows it before the pack does. A refresh token that its
+server replaces is stored again where it was, if its provider can do that.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, TypeAlias
 
-from toolcrib._oauth_requests import SHAPES, Answer, ask_token, read_credentials
+from toolcrib._oauth_requests import SHAPES, Answer, GrantEnded, ask_token, read_credentials
+from toolcrib._oauth_rotation import Refresh, Unstored, family_of
 from toolcrib.context import CallContext
-from toolcrib.errors import ConfigError, ToolcribWarning
+from toolcrib.errors import ConfigError
 from toolcrib.secrets import Secret
 from toolcrib.secrets._cache import SecretCache
 from toolcrib.secrets._endpoints import check_endpoint, check_seconds
@@ -83,7 +84,7 @@ class TokenSource:
         self.auth, self.algorithm = auth, algorithm
         self.skew, self.timeout, self.ca_file = skew, timeout, ca_file
         self._tokens = SecretCache(LONGEST)
-        self._rotated: dict[str, str] = {}
+        self._unstored = Unstored(secret)
 
     async def token(self, ctx: CallContext) -> Secret:
         """The token for the principal of this call, kept or fetched once for all who ask at the same time.
@@ -109,41 +110,50 @@ class TokenSource:
         return await self.token(ctx)
 
     async def _ask(self, ctx: CallContext) -> _Ask:
-        secret = await ctx.secret(self.secret)
+        return self._asking(await ctx.secret(self.secret), ctx)
+
+    def _asking(self, secret: Secret, ctx: CallContext) -> _Ask:
         value, who = secret.reveal(), ctx.principal
+        credentials = read_credentials(value, self.grant, secret.path)
+        family = family_of(credentials) if self.grant == "refresh_token" else None
         # The digest stays in memory: a variable has no version, but a new value must give a new token.
         digest = hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
-        key = json.dumps([who.tenant, who.user, secret.path, str(secret.version), digest])
-        return _Ask(key, read_credentials(value, self.grant, secret.path), secret, ctx)
+        what = [family] if family else [str(secret.version), digest]
+        return _Ask(json.dumps([who.tenant, who.user, secret.path, *what]), credentials, secret, ctx)
 
     async def _fetch(self, ask: _Ask, key: str) -> Secret:
-        credentials = dict(ask.credentials)
-        if key in self._rotated:
-            credentials["refresh_token"] = self._rotated[key]
-        answer = await ask_token(self, credentials, ask.secret.path)
-        self._note_rotation(ask, credentials, answer)
+        if self.grant == "refresh_token":
+            return await self._refresh(ask)
+        return self._token(await ask_token(self, ask.credentials, ask.secret.path), ask)
+
+    async def _refresh(self, ask: _Ask) -> Secret:
+        """A token for the refresh token, which the server may replace thereby."""
+        credentials = self._unstored.newest(ask.key, ask.credentials)
+        try:
+            answer = await ask_token(self, credentials, ask.secret.path)
+        except GrantEnded as ended:
+            ask, answer = await self._with_another(ask, ended)
+            credentials = dict(ask.credentials)
+        token = self._token(answer, ask)
+        if answer.refresh_token and answer.refresh_token != credentials["refresh_token"]:
+            used = Refresh(ask.secret, ask.credentials, ask.ctx)
+            stored = await self._unstored.store(ask.key, used, answer.refresh_token)
+            if stored is not None:  # whoever finds the new version finds this token too
+                self._tokens.keep(self._asking(stored, ask.ctx).key, token)
+        return token
+
+    async def _with_another(self, ask: _Ask, ended: GrantEnded) -> tuple[_Ask, Answer]:
+        """What the refresh token gives that another process stored; raises `ended` where there is none."""
+        found = await self._unstored.stored_since(ask.key, Refresh(ask.secret, ask.credentials, ask.ctx))
+        if found is None:
+            raise ended
+        newer = self._asking(found, ask.ctx)
+        return newer, await ask_token(self, newer.credentials, found.path)
+
+    def _token(self, answer: Answer, ask: _Ask) -> Secret:
         life = min(answer.expires_in, LONGEST)
         kept = life - self.skew if life > 2 * self.skew else life / 2
         path, version = ask.secret.path, ask.secret.version
         token = Secret(answer.access_token, path=path, version=version, expires=time.time() + kept)
         ask.ctx.learn(token)
         return token
-
-    def _note_rotation(self, ask: _Ask, credentials: Mapping[str, str], answer: Answer) -> None:
-        """A server may replace the refresh token: the new one is used here, but nobody stores it."""
-        fresh = answer.refresh_token
-        if self.grant != "refresh_token" or not fresh or fresh == credentials["refresh_token"]:
-            return
-        path = ask.secret.path
-        ask.ctx.learn(Secret(fresh, path=path, version=ask.secret.version))
-        first = ask.key not in self._rotated
-        self._rotated[ask.key] = fresh
-        if first:
-            warnings.warn(
-                ToolcribWarning(
-                    f"the server replaced the refresh token at {path!r}, and it is not written back:"
-                    " this process goes on with the new one, the next one must sign in anew. Turn rotation"
-                    " off for this client, or use another grant"
-                ),
-                stacklevel=2,
-            )

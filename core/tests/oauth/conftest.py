@@ -108,3 +108,9 @@ def key():
     private = made.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     public = made.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
     return private.decode(), public.decode()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """Do not wait long for what no second process will store."""
+    monkeypatch.setattr("toolcrib._oauth_rotation.PAUSES", (0.01, 0.01, 0.01))

@@ -127,7 +127,7 @@ async def test_a_replaced_refresh_token_is_used_and_the_operator_is_told(server,
     server.refresh["refresh-needle"] = "alice"
     desk.put({**CLIENT, "refresh_token": "refresh-needle"})
     tokens = source(server, "refresh_token")
-    with pytest.warns(ToolcribWarning, match=r"crm/acme/alice.*not written back") as told:
+    with pytest.warns(ToolcribWarning, match=r"crm/acme/alice.*not stored") as told:
         first = await tokens.token(desk.ctx())
     assert not any(fresh in str(told[0].message) for fresh in server.refresh)
     second = await tokens.renewed(desk.ctx(), first)

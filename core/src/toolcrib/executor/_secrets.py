@@ -65,6 +65,28 @@ class SecretGate:
             case.secrets.append(used)
         return secret
 
+    async def use_anew(self, case: Case, name: str, known: Secret) -> Secret:
+        """The same, fetched now if `known` is what was kept."""
+        self._broker.forget(known)
+        return await self.use(case, name)
+
+    async def replace(self, case: Case, name: str, old: Secret, value: str) -> Secret:
+        """Store the successor of `old`, which this call was given under that name; `SecretError`.
+
+        Whoever may use a token that its server replaces at each use has to store what comes instead, so the
+        right to use it is the right to that.
+        """
+        current = await self.use(case, name)
+        if current.path != old.path:
+            raise SecretRefused(
+                f"{name!r} is not the secret at {old.path!r}",
+                rule="a call replaces what it was given under that name",
+                remedy="Hand in the secret that ctx.secret gave",
+            )
+        stored = await self._broker.replace(old, value)
+        case.secrets.append({"path": stored.path, "version": stored.version, "replaced": old.version})
+        return stored
+
     async def _path(self, case: Case, tool: Tool, policy: Policy, name: str, key: tuple[object, ...]) -> str:
         """Where the secret is, if policy permits its use; remembered where no row reads anything of calls."""
         principal = case.call.principal

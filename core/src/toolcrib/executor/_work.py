@@ -97,6 +97,8 @@ class Worker:
             idempotency_key=case.call.key,
             deadline=time.monotonic() + timeout,
             fetch_secret=functools.partial(self._secrets.use, case),
+            fetch_anew=functools.partial(self._secrets.use_anew, case),
+            replace_secret=functools.partial(self._secrets.replace, case),
             learn=self.redactor.learn,
             on_progress=progress,
             on_note=lambda name, fact: take_note(case.notes, name, fact),

@@ -3,7 +3,7 @@
 from toolcrib.secrets._broker import SecretBroker
 from toolcrib.secrets._config import OpenProvider, ProviderConfig
 from toolcrib.secrets._paths import PathTemplate, check_path, split_path
-from toolcrib.secrets._secret import Secret, SecretProvider
+from toolcrib.secrets._secret import ReplacesSecrets, Secret, SecretProvider
 from toolcrib.secrets._status import ProviderStatus, TellsStatus
 from toolcrib.secrets._stream import Stream
 from toolcrib.secrets.local import LocalProvider
@@ -19,6 +19,7 @@ __all__ = [
     "ProviderConfig",
     "ProviderStatus",
     "Redactor",
+    "ReplacesSecrets",
     "Secret",
     "SecretBroker",
     "SecretProvider",

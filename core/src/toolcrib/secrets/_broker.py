@@ -9,11 +9,11 @@ import time
 from collections.abc import Mapping
 
 from toolcrib._nearest import did_you_mean
-from toolcrib.errors import SecretError
+from toolcrib.errors import SecretError, SecretRefused
 from toolcrib.principal import Principal
 from toolcrib.secrets._cache import SecretCache
 from toolcrib.secrets._paths import PathTemplate
-from toolcrib.secrets._secret import Secret, SecretProvider
+from toolcrib.secrets._secret import ReplacesSecrets, Secret, SecretProvider
 from toolcrib.secrets.redaction import Redactor
 
 __all__ = ["SecretBroker"]
@@ -70,6 +70,32 @@ class SecretBroker:
     async def value(self, path: str) -> Secret:
         """The value at a filled path, kept or fetched now; every failure is a `SecretError` that names it."""
         return self.cache.hit(path) or await self.cache.get(path, self._fetch)
+
+    def forget(self, known: Secret) -> None:
+        """Fetch it anew when it is asked for next, if what is kept is no newer than `known`."""
+        kept = self.cache.hit(known.path)
+        if kept is not None and (kept.version, kept.reveal()) == (known.version, known.reveal()):
+            self.cache.forget(known.path)
+
+    async def replace(self, old: Secret, value: str) -> Secret:
+        """Store the successor of a value that was handed out; what is kept changes with it.
+
+        `SecretChanged` if `old` is no longer the newest, `SecretRefused` where it cannot be written.
+        """
+        self.redactor.learn(Secret(value, path=old.path, version=old.version))
+        if not isinstance(self.provider, ReplacesSecrets):
+            raise SecretRefused(
+                f"the secret at {old.path!r} cannot be written from here",
+                rule="the providers local and vault (kv = 2) store what a server replaced",
+                remedy="Keep this secret with one of them",
+            )
+        try:
+            stored = await self.provider.replace(old, value)
+        except SecretError:
+            self.cache.forget(old.path)
+            raise
+        self.cache.keep(old.path, stored)
+        return stored
 
     async def close(self) -> None:
         """Forget what is kept, and let the provider give back what it has on loan."""

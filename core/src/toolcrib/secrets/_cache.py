@@ -84,6 +84,10 @@ class SecretCache:
             except SecretError as error:
                 raise _copy(error) from None
 
+    def keep(self, path: str, secret: Secret) -> None:
+        """Keep a value that came in another way, as if it had been fetched now."""
+        self._keep(path, secret)
+
     def forget(self, path: str) -> None:
         """Fetch it anew when it is asked for next."""
         self._kept.pop(path, None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
-__all__ = ["Secret", "SecretProvider"]
+__all__ = ["ReplacesSecrets", "Secret", "SecretProvider"]
 
 
 class Secret:
@@ -90,4 +90,17 @@ class SecretProvider(Protocol):
 
     async def close(self) -> None:
         """Give back what was taken on loan (leases, tokens, connections)."""
+        ...
+
+
+@runtime_checkable
+class ReplacesSecrets(Protocol):
+    """A provider that can store the successor of a value which it gave: a refresh token that was replaced."""
+
+    async def replace(self, old: Secret, value: str) -> Secret:
+        """Store `value` where `old` came from, as the next version, and give it as it would be fetched.
+
+        `SecretChanged` if `old` is no longer the newest; `SecretRefused` where this provider or these
+        credentials may not write there. Nothing is written then.
+        """
         ...

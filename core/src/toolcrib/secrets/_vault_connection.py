@@ -74,6 +74,22 @@ class Connection:
             raise self._forbidden(what, url)
         return self._reply(answer, login, what)
 
+    def put(self, url: str, path: str, deadline: float, data: Any, after: int) -> int | None:
+        """Write a version 2 secret if `after` is its newest version; its version, None if it is not."""
+        asked = {"data": data, "options": {"cas": after}}
+        answer, login = self.send("post", url, deadline, asked)
+        if answer.status == 403:
+            raise self._forbidden(path, url, "write", "update")
+        if answer.status == 400 and "check-and-set" in answer.errors:
+            return None
+        version = self._reply(answer, login, f"writing the secret at {path!r}").data.get("version")
+        if not isinstance(version, int):
+            raise SecretError(
+                f"Vault at {self.address} does not say that the secret at {path!r} was written",
+                remedy="Look at Vault's own log, and at the mount and kv in the config",
+            )
+        return version
+
     def send(self, method: str, url: str, deadline: float, json: Any = None) -> tuple[Answer, Login]:
         """The answer to a request of this login, whatever it says; a login that ended is made anew, once."""
         login = self.login(deadline)
@@ -145,9 +161,9 @@ class Connection:
             server_time(answer.headers.get("Date")),
         )
 
-    def _forbidden(self, path: str, url: str) -> SecretRefused:
+    def _forbidden(self, path: str, url: str, verb: str = "read", capability: str = "read") -> SecretRefused:
         return SecretRefused(
-            f"Vault at {self.address} does not let {self.settings.auth_words} read {path!r} (403)",
+            f"Vault at {self.address} does not let {self.settings.auth_words} {verb} {path!r} (403)",
             rule=f"a Vault policy of that login must permit {url}",
-            remedy=f'Add to it: path "{url}" {{ capabilities = ["read"] }}',
+            remedy=f'Add to it: path "{url}" {{ capabilities = ["{capability}"] }}',
         )

@@ -13,7 +13,7 @@ import orjson
 from toolcrib._nearest import nearest
 from toolcrib.errors import SecretError, SecretNotFound
 
-__all__ = ["ends_at", "server_time", "value_of"]
+__all__ = ["ends_at", "server_time", "value_of", "with_value"]
 
 
 def value_of(data: Any, key: str | None, path: str) -> str:
@@ -34,6 +34,22 @@ def value_of(data: Any, key: str | None, path: str) -> str:
             remedy=f"Did you mean {near!r}?" if near else f"It has {len(data)} other keys",
         )
     return _text(data[key], path)
+
+
+def with_value(data: Mapping[str, Any], key: str | None, value: str, path: str) -> dict[str, Any]:
+    """The document in which `value_of` finds `value`; the keys that it does not speak of stay."""
+    if key is not None or len(data) == 1:
+        return {**data, key or next(iter(data)): value}
+    try:
+        document = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        document = None
+    if not isinstance(document, dict):
+        raise SecretError(
+            f"the secret at {path!r} is a document of {len(data)} keys, and its successor is none",
+            remedy="Name the key in the config: path#key",
+        )
+    return document
 
 
 def _text(value: Any, path: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import orjson
 
-from toolcrib.errors import SecretError, SecretNotFound
+from toolcrib.errors import SecretChanged, SecretError, SecretNotFound
 from toolcrib.secrets._config import ProviderConfig
 from toolcrib.secrets._files import locked, replace_file
 from toolcrib.secrets._local_keys import KEY_BYTES, KeyFile, KeyHolder, KeyringKey
@@ -68,6 +68,11 @@ class LocalProvider:
         """The newest value at `path`."""
         return await asyncio.to_thread(self.get, path)
 
+    async def replace(self, old: Secret, value: str) -> Secret:
+        """Store the next version, if `old` is the newest; else `SecretChanged`."""
+        version = await asyncio.to_thread(self.put, old.path, value, after=old.version)
+        return Secret(value, path=old.path, version=version)
+
     async def close(self) -> None:
         """Nothing is on loan."""
 
@@ -84,15 +89,22 @@ class LocalProvider:
         value = self._decrypt(path, entry, self._read_key(create=False))
         return Secret(value, path=path, version=version)
 
-    def put(self, path: str, value: str) -> int:
-        """Keep a new version; returns its number."""
+    def put(self, path: str, value: str, *, after: int | str | None = None) -> int:
+        """Keep a new version; returns its number. With `after`, only if that is the newest one."""
         check_path(path)
         _check_value(path, value)
         with locked(self._store):
             entries = self._entries()
             # A store without its key was moved or half restored: a new key would strand what is in it.
             key = self._read_key(create=not any("box" in entry for entry in entries.values()))
-            version = int(entries.get(path, {}).get("version", 0)) + 1
+            entry = entries.get(path, {})
+            if after is not None and (entry.get("version") != after or "box" not in entry):
+                raise SecretChanged(
+                    f"the secret at {path!r} is no longer at version {after}",
+                    rule="a version is followed by one other",
+                    remedy="Fetch it again, and use what is there",
+                )
+            version = int(entry.get("version", 0)) + 1
             self._write({**entries, path: _encrypt(key, path, version, value)})
         return version
 

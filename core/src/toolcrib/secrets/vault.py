@@ -18,14 +18,14 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from toolcrib.errors import SecretError, SecretNotFound
+from toolcrib.errors import SecretChanged, SecretError, SecretNotFound, SecretRefused
 from toolcrib.secrets._paths import split_path
 from toolcrib.secrets._secret import Secret
 from toolcrib.secrets._status import ProviderStatus
 from toolcrib.secrets._vault_connection import Connection, Reply
 from toolcrib.secrets._vault_leases import Leases
 from toolcrib.secrets._vault_settings import VaultSettings
-from toolcrib.secrets._vault_values import ends_at, value_of
+from toolcrib.secrets._vault_values import ends_at, value_of, with_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +77,14 @@ class VaultProvider:
         where, key = split_path(path)
         return await self._in_thread(partial(self._fetch, path, where, key), path)
 
+    async def replace(self, old: Secret, value: str) -> Secret:
+        """Store the next version with check-and-set, if `old` is the newest; else `SecretChanged`.
+
+        Only of version 2 mounts, where versions can be told apart.
+        """
+        where, key = split_path(old.path)
+        return await self._in_thread(partial(self._replace, old, where, key, value), old.path)
+
     async def status(self) -> ProviderStatus:
         """Where Vault is, and how this provider is logged in; logs in if need be."""
         return await self._in_thread(self._status, "its login")
@@ -120,6 +128,30 @@ class VaultProvider:
         reply = self._connection.read(self._url(where), path, deadline)
         data, version, expires = self._document(reply, path)
         return Secret(value_of(data, key, path), path=path, version=version, expires=expires)
+
+    def _replace(self, old: Secret, where: str, key: str | None, value: str) -> Secret:
+        path, deadline = old.path, time.monotonic() + self.settings.timeout_seconds
+        if self.settings.kv != 2 or self.settings.is_dynamic(where):
+            raise SecretRefused(
+                f"the secret at {path!r} cannot be written from here",
+                rule="only what has versions is replaced, and only if nobody else did",
+                remedy="Keep it on a version 2 key-value mount",
+            )
+        data, version, _ = self._document(self._connection.read(self._url(where), path, deadline), path)
+        if version == old.version:
+            written = with_value(data, key, value, path)
+            stored = self._connection.put(self._url(where), path, deadline, written, int(version))
+            if stored is not None:
+                return Secret(value, path=path, version=stored)
+            # Somebody was faster, or our own first try, whose answer was lost.
+            data, version, _ = self._document(self._connection.read(self._url(where), path, deadline), path)
+            if data == written:
+                return Secret(value, path=path, version=version)
+        raise SecretChanged(
+            f"the secret at {path!r} is no longer at version {old.version}",
+            rule="a version is followed by one other",
+            remedy="Fetch it again, and use what is there",
+        )
 
     def _url(self, where: str) -> str:
         mount = self.settings.mount
