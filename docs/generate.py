@@ -100,6 +100,8 @@ TABLES: dict[str, tuple[Any, dict[str, str]]] = {
             "attempts": "Tries of a read or an idempotent tool on temporary errors, the first included.",
             "result_bytes": "A larger result is cut, and becomes an artifact.",
             "artifact_bytes": "A larger artifact is not kept.",
+            "artifact_age": "Artifacts that nobody used for so long go: [artifacts](artifacts.md).",
+            "artifact_total": "So many bytes of artifacts are kept; then the longest unused go.",
             "pending": "Approvals that may wait at once for one agent in a tenant; one more is refused.",
         },
     ),

@@ -6,8 +6,8 @@ that a sandbox gave a file never becomes a path here.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -16,30 +16,17 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolcrib._private import write_private
+from toolcrib._shelf import Shelf
 from toolcrib.errors import ConfigError, VendorRefused
+from toolcrib.media import media_type_of
 from toolcrib.principal import check_id
 
 if TYPE_CHECKING:
     from toolcrib.calls import ToolResult
 
-__all__ = ["ArtifactStore", "StoredArtifact", "TenantArtifacts", "files_of", "is_image", "media_type_of"]
+__all__ = ["ArtifactStore", "StoredArtifact", "TenantArtifacts", "files_of"]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-    (b"%PDF-", "application/pdf"),
-    (b"PK\x03\x04", "application/zip"),
-    (b"\x1f\x8b", "application/gzip"),
-)
-# Atomic and possessive: a thousand comments in front must not be tried in every combination.
-_SVG = re.compile(
-    rb"\s*+(?:<\?xml[^>]*\?>\s*+)?+(?><!--.*?-->\s*+)*+(?:<!DOCTYPE\s+svg[^>]*>\s*+)?+<svg[\s>/]", re.DOTALL
-)
-_LOOKED_AT = 4096
-"""Bytes from which a type is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +40,39 @@ class StoredArtifact:
 
 
 class ArtifactStore:
-    """All artifacts of a crib."""
+    """All artifacts of a crib. With `shelf` there is room for so much and no more."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, shelf: Shelf | None = None) -> None:
+        self._folder, self._shelf = folder, shelf
 
     def of(self, tenant: str) -> TenantArtifacts:
         """Those of one tenant; raises `ConfigError` for what is no tenant's name."""
         # The prefix keeps a tenant that is called `..`, or like an oversize result, from being a path.
-        return TenantArtifacts(self._folder / f"tenant-{check_id('tenant', tenant)}")
+        return TenantArtifacts(self._folder / f"tenant-{check_id('tenant', tenant)}", self._shelf)
+
+    def keep_result(self, digest: str, data: bytes) -> str:
+        """Store a result that was too large to hand over; its path relative to the state folder.
+
+        Raises `VendorRefused` where there is no room for it.
+        """
+        path = self._folder / f"{digest}.json"
+        _store(path, data, self._shelf)
+        return f"{self._folder.name}/{path.name}"
 
 
 class TenantArtifacts:
     """The artifacts of one tenant."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, shelf: Shelf | None = None) -> None:
+        self._folder, self._shelf = folder, shelf
 
     def keep(self, name: str, data: bytes) -> StoredArtifact:
-        """Store a file under its digest, whole or not at all; storing it again is harmless."""
+        """Store a file under its digest, whole or not at all; storing it again is harmless.
+
+        Raises `VendorRefused` where there is no room for it.
+        """
         digest = hashlib.sha256(data).hexdigest()
-        path = self._folder / digest
-        if not path.is_file():
-            write_private(path, data)
+        _store(self._folder / digest, data, self._shelf)
         return StoredArtifact(name, digest, media_type_of(data), len(data))
 
     def path(self, digest: str) -> Path:
@@ -85,19 +82,21 @@ class TenantArtifacts:
             raise VendorRefused(
                 f"there is no artifact {digest[:80]!r}",
                 rule="an artifact is named by the SHA-256 under which a run of the same tenant left it",
-                remedy="Take the digest from the result of the run",
+                remedy="Take the digest from the result of the run; what nobody uses is pruned after a while",
             )
         return path
 
     def read(self, digest: str) -> bytes:
         """An artifact's bytes; raises `VendorRefused` if there is none, or it is not what was stored."""
-        data = self.path(digest).read_bytes()
+        path = self.path(digest)
+        data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != digest:
             raise VendorRefused(
                 f"artifact {digest} was changed on the disk",
                 rule="an artifact has the digest that names it",
                 remedy="Make it again, and see who can write to the state folder",
             )
+        _touch(path)
         return data
 
     def copy(self, digest: str, folder: Path, name: str) -> Path:
@@ -106,33 +105,6 @@ class TenantArtifacts:
         Raises what `read` raises, and `ConfigError` for a name that leads elsewhere.
         """
         return _write_inside(folder, name, self.read(digest))
-
-
-def media_type_of(data: bytes) -> str:
-    """What the bytes say they are; a file's name says nothing. Text that is nothing else is `text/plain`."""
-    for magic, kind in _MAGIC:
-        if data.startswith(magic):
-            return kind
-    head = data[:_LOOKED_AT]
-    if _SVG.match(head.removeprefix(b"\xef\xbb\xbf")):
-        return "image/svg+xml"
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        return "application/octet-stream"
-    if "\0" in text:
-        return "application/octet-stream"
-    return "application/json" if _is_json(text) else "text/plain"
-
-
-def _is_json(text: str) -> bool:
-    if text.lstrip()[:1] not in ("{", "["):
-        return False
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def files_of(result: ToolResult) -> tuple[StoredArtifact, ...]:
@@ -147,9 +119,18 @@ def files_of(result: ToolResult) -> tuple[StoredArtifact, ...]:
         return ()
 
 
-def is_image(media_type: str) -> bool:
-    """Whether it can be shown as a picture."""
-    return media_type.startswith("image/")
+def _store(path: Path, data: bytes, shelf: Shelf | None) -> None:
+    if path.is_file():
+        _touch(path)
+        return
+    with shelf.room(len(data)) if shelf is not None else contextlib.nullcontext():
+        write_private(path, data)
+
+
+def _touch(path: Path) -> None:
+    """It was used now, so it is not pruned today."""
+    with contextlib.suppress(OSError):
+        os.utime(path)
 
 
 def _write_inside(folder: Path, name: str, data: bytes) -> Path:

@@ -99,7 +99,8 @@ class LimitSettings:
     """`[limits]`: the loop guard, retries, and how large a result may be before it becomes an artifact.
 
     `repeats` equal asks are let through per run within `repeat_window`; the next is stopped. `attempts`
-    counts the first try too.
+    counts the first try too. `artifact_total` bytes of artifacts are kept, while they are used, and for
+    `artifact_age` after.
     """
 
     repeats: int = 5
@@ -107,10 +108,12 @@ class LimitSettings:
     attempts: int = 3
     result_bytes: int = 64 * 1024
     artifact_bytes: int = 16 * 1024 * 1024
+    artifact_age: str = "30d"
+    artifact_total: int = 1024 * 1024 * 1024
     pending: int = 100
 
     def __post_init__(self) -> None:
-        for name in ("repeats", "attempts", "result_bytes", "artifact_bytes", "pending"):
+        for name in ("repeats", "attempts", "result_bytes", "artifact_bytes", "artifact_total", "pending"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"[limits] {name} = {getattr(self, name)}", rule="limits are at least 1")
 
@@ -118,6 +121,11 @@ class LimitSettings:
     def repeat_seconds(self) -> float:
         """`repeat_window` in seconds."""
         return seconds(self.repeat_window, "[limits] repeat_window")
+
+    @property
+    def artifact_age_seconds(self) -> float:
+        """`artifact_age` in seconds."""
+        return seconds(self.artifact_age, "[limits] artifact_age")
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,7 +387,7 @@ class _Reader:
 
     def _limits(self) -> LimitSettings:
         settings: LimitSettings = self._table("limits", LimitSettings)
-        _ = settings.repeat_seconds
+        _ = (settings.repeat_seconds, settings.artifact_age_seconds)
         return settings
 
     def _identity(self) -> IdentitySettings:

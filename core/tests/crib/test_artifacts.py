@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from toolcrib.artifacts import ArtifactStore, is_image, media_type_of
+from toolcrib.artifacts import ArtifactStore
 from toolcrib.errors import ConfigError, VendorRefused
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
@@ -63,33 +63,3 @@ def test_a_changed_file_is_not_handed_out(store: ArtifactStore) -> None:
     store.of("acme").path(digest).write_bytes(b"false")
     with pytest.raises(VendorRefused, match="was changed"):
         store.of("acme").read(digest)
-
-
-@pytest.mark.parametrize(
-    ("data", "kind"),
-    [
-        (PNG, "image/png"),
-        (b"\xff\xd8\xff\xe0", "image/jpeg"),
-        (b"GIF89a", "image/gif"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml"),
-        (b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- a --><!-- b -->\n<svg>", "image/svg+xml"),
-        (b"<svgx>", "text/plain"),
-        (b"<html><svg>", "text/plain"),
-        (b"%PDF-1.7", "application/pdf"),
-        (b'{"a": 1}', "application/json"),
-        (b"{a", "text/plain"),
-        (b"a,b\n1,2\n", "text/plain"),
-        ("grün".encode(), "text/plain"),
-        (b"", "text/plain"),
-        (b"a\0b", "application/octet-stream"),
-        (b"\xff\xfe\0", "application/octet-stream"),
-        (b"[" * 100_000, "text/plain"),
-    ],
-)
-def test_bytes_say_what_they_are(data: bytes, kind: str) -> None:
-    assert media_type_of(data) == kind
-    assert is_image(kind) == kind.startswith("image/")
-
-
-def test_a_thousand_comments_are_looked_at_once() -> None:
-    assert media_type_of(b"<!---->" * 10_000) == "text/plain"  # would not end if each could end elsewhere

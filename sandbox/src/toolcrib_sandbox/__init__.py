@@ -2,14 +2,12 @@
 
 from toolcrib_sandbox._pack import toolcrib_sandboxes, toolcrib_toolkits
 from toolcrib_sandbox.docker import DockerSandbox
-from toolcrib_sandbox.media import media_type
 from toolcrib_sandbox.settings import DockerSettings
 
 __all__ = [
     "PACK_API",
     "DockerSandbox",
     "DockerSettings",
-    "media_type",
     "toolcrib_sandboxes",
     "toolcrib_toolkits",
 ]

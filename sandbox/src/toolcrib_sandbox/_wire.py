@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from toolcrib.errors import InvalidArguments, SandboxError
+from toolcrib.media import media_type_of
 from toolcrib.sandbox import Artifact, RunRequest
 from toolcrib_sandbox._channel import Channel
 from toolcrib_sandbox._names import check_inputs, is_safe
 from toolcrib_sandbox._spec import Spec
-from toolcrib_sandbox.media import media_type
 
 __all__ = ["MAX_CODE", "Mode", "Reply", "encode", "read_frame", "read_reply"]
 
@@ -142,7 +142,7 @@ def _reply(
     artifacts: list[Artifact] = []
     for name, data in zip(names, contents, strict=True):
         if is_safe(name) and name not in {each.name for each in artifacts}:
-            artifacts.append(Artifact(name, data, media_type(data)))
+            artifacts.append(Artifact(name, data, media_type_of(data)))
         else:
             notes.append(f"left out: {name!a:.200} is no safe name")
     exit_code = message["exit"]

@@ -14,6 +14,7 @@ __all__ = ["COMMANDS", "cli", "main"]
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "approvals": ("toolcrib.cli.approvals:approvals", "Answer what waits for a human."),
+    "artifacts": ("toolcrib.cli.artifacts:artifacts", "List and prune files that runs have left."),
     "audit": ("toolcrib.cli.audit:audit", "Show, query, verify and checkpoint the audit log."),
     "demo": ("toolcrib.cli.run:demo", "See agents work under control, in a fresh folder."),
     "doctor": ("toolcrib.cli.doctor:doctor", "Explain the state of this crib, and what to mend."),

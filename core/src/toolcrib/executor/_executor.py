@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolcrib._arguments import to_json
 from toolcrib._nearest import nearest
+from toolcrib._shelf import Shelf
 from toolcrib.artifacts import ArtifactStore
 from toolcrib.calls import ToolCall, ToolResult
 from toolcrib.config import ApprovalSettings, LimitSettings
@@ -82,7 +83,8 @@ class ToolExecutor:
         self._records = Records(hmac_key, broker.redactor, shadow)
         self._threads = Threads()
         gate = SecretGate(broker, state, self._threads)
-        self._worker = Worker(gate, limits.attempts, ArtifactStore(artifacts), sandbox)
+        store = ArtifactStore(artifacts, Shelf.of(artifacts, limits, state, audit))
+        self._worker = Worker(gate, limits.attempts, store, sandbox)
         self._previewer = Previewer(registry, self._records, audit, self._worker)
         self.reviewer = Reviewer(
             state,
@@ -95,9 +97,7 @@ class ToolExecutor:
             most=limits.pending,
         )
         self._recaller = Recaller(state, self._threads, audit, self._records)
-        self._settler = Settler(
-            state, self._threads, audit, self._records, broker.redactor, limits, artifacts
-        )
+        self._settler = Settler(state, self._threads, audit, self._records, broker.redactor, limits, store)
 
     async def execute(self, call: ToolCall, *, watch: Watch | None = None) -> ToolResult:
         """What came of `call`; `watch` is told of approvals that it waits for and of the tool's progress."""

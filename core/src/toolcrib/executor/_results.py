@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
-
-from toolcrib._private import write_private
 
 if TYPE_CHECKING:
     from toolcrib.secrets import Redactor
@@ -55,14 +52,3 @@ def _by_pydantic(value: Any) -> Any:
     from pydantic_core import to_jsonable_python
 
     return to_jsonable_python(value)
-
-
-def store(folder: Path, handover: Handover) -> str:
-    """Write the whole result under its digest; its path relative to `folder`'s parent. Writing it again is
-    harmless.
-    """
-    assert handover.whole is not None
-    path = folder / f"{handover.digest}.json"
-    if not path.exists():
-        write_private(path, handover.whole)
-    return f"{folder.name}/{path.name}"

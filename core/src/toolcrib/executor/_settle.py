@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from toolcrib.calls import ToolResult
 from toolcrib.config import LimitSettings
-from toolcrib.errors import CallAmbiguous
+from toolcrib.errors import CallAmbiguous, VendorRefused
 from toolcrib.executor._case import Case
 from toolcrib.executor._records import Records
-from toolcrib.executor._results import Handover, Unserialisable, pack_up, store
+from toolcrib.executor._results import Handover, Unserialisable, pack_up
 from toolcrib.executor._threads import Threads, finish
 from toolcrib.executor._words import describe
 from toolcrib.executor._work import Ended
 
 if TYPE_CHECKING:
+    from toolcrib.artifacts import ArtifactStore
     from toolcrib.audit import AuditLog
     from toolcrib.secrets import Redactor
     from toolcrib.state import State
@@ -37,7 +37,7 @@ class Settler:
         records: Records,
         redactor: Redactor,
         limits: LimitSettings,
-        artifacts: Path,
+        artifacts: ArtifactStore,
     ) -> None:
         self._state, self._threads, self._audit, self._records = state, threads, audit, records
         self._redactor, self._limits, self._artifacts = redactor, limits, artifacts
@@ -122,7 +122,9 @@ class Settler:
         assert handover.whole is not None
         size, artifact = len(handover.whole), None
         if size <= self._limits.artifact_bytes:
-            artifact = await self._threads.run(store, self._artifacts, handover)
+            with contextlib.suppress(VendorRefused):  # no room, which is said below
+                keep = self._artifacts.keep_result
+                artifact = await self._threads.run(keep, handover.digest, handover.whole)
         where = f"the whole is artifact {artifact}" if artifact else "the rest is not kept: ask for less"
         text = f"{result.text}\n[cut: the result has {size:,} bytes; {where}]"
         return self._as_result(case, "done", text, artifact=artifact)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
 from toolcrib import CallContext, Target, Toolkit, tool
+from toolcrib.artifacts import StoredArtifact, TenantArtifacts
 from toolcrib.errors import InvalidArguments, SandboxError, ToolcribError, ToolError, VendorRefused
 from toolcrib.sandbox import MIB, Limits, RunRequest, RunResult, Sandbox
 from toolcrib.sandboxed import Sandboxed
@@ -189,13 +191,23 @@ class CodeTools(Toolkit):
 
     async def _report(self, request: RunRequest, run: Awaitable[RunResult], ctx: CallContext) -> CodeReport:
         result = await run
-        store = ctx.artifacts
-        kept = await asyncio.to_thread(
-            lambda: [store.keep(each.name, each.data) for each in result.artifacts]
-        )
-        report = report_of(result, kept)
+        kept, left_out = await asyncio.to_thread(_kept, ctx.artifacts, result)
+        report = report_of(replace(result, notes=(*result.notes, *left_out)), kept)
         ctx.note("sandbox", note_of(request, result, report))
         return report
+
+
+def _kept(store: TenantArtifacts, result: RunResult) -> tuple[list[StoredArtifact], list[str]]:
+    """The files of a run, stored, and what is to be said of those for which there was no room: the code ran,
+    so its result must not get lost.
+    """
+    kept, left_out = [], []
+    for each in result.artifacts:
+        try:
+            kept.append(store.keep(each.name, each.data))
+        except (VendorRefused, OSError) as error:
+            left_out.append(f"{each.name} was not kept: {error}")
+    return kept, left_out
 
 
 def _inputs(ctx: CallContext, files: Mapping[str, str], artifacts: Mapping[str, str]) -> dict[str, bytes]:
