@@ -369,3 +369,38 @@ async def test_a_cancelled_request_is_cancelled(client, vendor, ctx):
         with pytest.raises(asyncio.CancelledError):
             await task
     assert (await client.get("/things", ctx)).status == 200  # its connection is not in the way
+
+
+async def test_a_limit_or_a_lock_means_not_sent_whatever_the_status(make_client, vendor, ctx):
+    client = make_client(turned_away=lambda content: content["code"] == "LOCKED")
+    vendor.fail(400, {"code": "LOCKED", "message": "by somebody"}, {"retry-after": "3"})
+    with pytest.raises(NotSent, match="400: LOCKED: by somebody") as failed:
+        await client.request("POST", "/things", ctx, json={})
+    assert (failed.value.happened, failed.value.retry_after) == (False, 3.0)
+    vendor.fail(400, {"code": "OTHER", "message": "x"})
+    with pytest.raises(VendorRefused):
+        await client.request("POST", "/things", ctx, json={})
+    vendor.fail(500, ["another shape"])
+    with pytest.raises(Temporary):
+        await client.request("POST", "/things", ctx, json={})
+
+
+async def test_the_same_client_at_another_address_shares_its_connections(make_client, vendor, ctx):
+    vendor.route("GET", "/there/thing", lambda request: Reply.json({"who": request.bearer}))
+    client = make_client(base_url=f"{vendor.url}/here")
+    there = client.at(f"{vendor.url}/there/")
+    assert (await there.get("/thing", ctx)).json() == {"who": "token-of-the-vendor"}
+    assert there._wire is client._wire
+    vendor.fail(404)
+    with pytest.raises(VendorRefused):
+        await client.get("/thing", ctx)
+    with pytest.raises(ConfigError):
+        client.at("ftp://elsewhere")
+    with pytest.raises(ToolError, match="another server"):
+        await there.get("http://127.0.0.2/thing", ctx)
+
+
+async def test_what_a_body_held_is_not_repeated_where_the_caller_says_so(client, vendor, ctx):
+    vendor.fail(400, {"message": "bad session abcdefgh"})
+    with pytest.raises(VendorRefused, match=r"bad session \*\*\*"):
+        await client.request("POST", "/things", ctx, body=b"abcdefgh", hide=["abcdefgh"])

@@ -177,3 +177,26 @@ async def test_a_header_of_another_name_has_no_scheme_where_none_is_wanted(make_
     with pytest.raises(VendorRefused):
         await make_client(credentials=credentials).get("/pages/0", ctx)
     assert vendor.requests[0].headers["x-api-key"] == "token-of-the-vendor"
+
+
+async def test_no_value_of_a_secret_is_repeated_where_the_vendor_quotes_it(make_client, office, vendor):
+    secret = '{"username": "ada", "password": "open-sesame", "pin": 12345}'
+    ctx = make_context(secrets={"vendor": secret})
+    vendor.fail(400, {"message": f"ada, {secret} has open-sesame in it"})
+    with pytest.raises(VendorRefused) as refused:
+        await make_client(credentials=BasicLogin("vendor")).get("/pages", ctx)
+    assert "open-sesame" not in str(refused.value)
+    assert "ada" in str(refused.value)  # whose account it is may be said
+
+
+async def test_tokens_that_are_forgotten_are_fetched_anew(make_client, office, vendor, ctx):
+    async def log_in(secret, ctx):
+        return Token(f"token-{len(vendor.requests)}", server="https://eu.vendor.example")
+
+    login = TokenLogin("vendor", log_in)
+    first = await login.token(ctx)
+    assert (await login.token(ctx)) is first and first.server == "https://eu.vendor.example"
+    assert first.value in await login.hidden(ctx)
+    login.forget()
+    assert first.value not in await login.hidden(ctx)
+    assert (await login.token(ctx)) is not first

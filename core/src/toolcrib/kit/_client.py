@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from copy import copy
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, urlsplit
 
@@ -47,7 +48,9 @@ class Client:
     """A vendor's HTTP API at `base_url`. Make one per toolkit, and close it in the toolkit's `close`.
 
     `timeout` (seconds) holds for one whole request, within the call's deadline; `max_bytes` for one answer.
-    `words` gets a refusal's body (decoded JSON, else text) and picks the vendor's own words.
+    `words` gets a refusal's body (decoded JSON, else text) and picks the vendor's own words. `turned_away`
+    gets the same, and says whether it tells of a limit or a lock: that, whatever the status, nothing was done
+    and it may be tried later. Such a refusal is `NotSent`.
     `idempotency_header` names the header in which the vendor takes a key for a write. Redirects are not
     followed and cookies not kept, as both could hand one principal's credentials to another. Nothing is
     retried here: the executor does that.
@@ -64,12 +67,14 @@ class Client:
         most_connections: int = 20,
         headers: Headers | None = None,
         words: Callable[[Any], str] = words_of,
+        turned_away: Callable[[Any], bool] = lambda content: False,
         idempotency_header: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._origin = _origin(base_url)
         self._base, self._vendor, self._credentials = base_url.rstrip("/"), vendor, credentials
         self._timeout, self._words, self._key_header = timeout, words, idempotency_header
+        self._turned_away = turned_away
         self._common = {"accept": "application/json", **(headers or {})}
         self._wire = Wire(vendor, max_bytes, most_connections, transport)
 
@@ -89,12 +94,14 @@ class Client:
         headers: Headers | None = None,
         accept: Collection[int] = (),
         part: str = "",
+        hide: Iterable[str] = (),
     ) -> Answer:
         """Send one request, and give a 2xx answer, or one whose status is in `accept`; raises a `ToolError`
         else.
 
         `path` begins with `/`, or is a whole URL of the same origin (the next page). `json` is sent as JSON,
         `body` as it is. `part` tells several writes of one call apart for the vendor's idempotency key.
+        `hide` are values in the body that no message may repeat; those of the credentials never are.
         """
         url = self._url(path)
         content, sent = self._content(json, body, headers)
@@ -114,7 +121,15 @@ class Client:
             answer = await send()  # a 401 is said before anything is done, so a write may go again too
         if answer.status in accept or 200 <= answer.status < 300:
             return answer
-        raise self._refusal(answer, who)
+        raise await self._refusal(answer, who, hide, ctx)
+
+    def at(self, base_url: str) -> Client:
+        """The same client at another address of the same vendor, over the same connections: for a login that
+        says where to go on. Judge the address first; the credentials go there.
+        """
+        other = copy(self)
+        other._origin, other._base = _origin(base_url), base_url.rstrip("/")
+        return other
 
     async def close(self) -> None:
         """Close the connections."""
@@ -148,17 +163,31 @@ class Client:
         until = min(ctx.deadline - _MARGIN, time.monotonic() + self._timeout)
         return lambda: until - time.monotonic()
 
-    def _refusal(self, answer: Answer, who: Headers) -> ToolError:
+    async def _refusal(
+        self, answer: Answer, who: Headers, hide: Iterable[str], ctx: CallContext
+    ) -> ToolError:
         try:
             content: Any = orjson.loads(answer.body)
         except orjson.JSONDecodeError:
             content = answer.text
+        hidden = [*hide, *(line.rpartition(" ")[2] for line in who.values())]
+        hidden += await self._credentials.hidden(ctx) if self._credentials else ()
         try:
-            words = self._words(content)
+            words, turned_away = self._words(content), self._turned_away(content)
         except Exception:  # a body of another shape than the pack foresaw
-            words = words_of(content)
-        hidden = [line.rpartition(" ")[2] for line in who.values()]
-        return refusal(self._vendor, answer.status, plain_words(words, hide=hidden), headers=answer.headers)
+            words, turned_away = words_of(content), False
+        words = plain_words(words, hide=hidden)
+        remedy = ""
+        if answer.status in (401, 403) and self._credentials:
+            remedy = f"See the secret {self._credentials.secret!r}, and what its account may do"
+        return refusal(
+            self._vendor,
+            answer.status,
+            words,
+            headers=answer.headers,
+            remedy=remedy,
+            turned_away=turned_away,
+        )
 
 
 def _text(value: str | float | bool | None) -> str:

@@ -23,17 +23,24 @@ _UNSENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol
 
 
 def refusal(
-    vendor: str, status: int, words: str = "", *, headers: Mapping[str, str] | None = None, remedy: str = ""
+    vendor: str,
+    status: int,
+    words: str = "",
+    *,
+    headers: Mapping[str, str] | None = None,
+    remedy: str = "",
+    turned_away: bool = False,
 ) -> ToolError:
     """The error to raise for an answer whose status is no success; `words` are the vendor's own.
 
     `headers` (any case) may hold Retry-After. 4xx is `VendorRefused`, 429 `NotSent`, 408 and 5xx `Temporary`,
-    anything else a `ToolError` that leaves open whether a write happened.
+    anything else a `ToolError` that leaves open whether a write happened. `turned_away`: the vendor says,
+    whatever the status, that nothing was done and that it may be tried later.
     """
     said = plain_words(words)
     what = f"{vendor} answered {status}" + (f": {said}" if said else "")
     wait = retry_after(next((v for k, v in (headers or {}).items() if k.lower() == "retry-after"), None))
-    if status in _TURNED_AWAY:
+    if turned_away or status in _TURNED_AWAY:
         return NotSent(what, remedy=remedy or "Try again later", retry_after=wait)
     if status in _NOT_NOW or status > 504:
         return Temporary(what, remedy=remedy or "Try again later", retry_after=wait)
