@@ -55,10 +55,12 @@ async def test_4xx_is_a_refusal(http, provider, ctx, status):
         await http.search_company("acme", ctx)
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503])
-async def test_429_and_5xx_are_temporary(http, provider, ctx, status):
+@pytest.mark.parametrize(
+    ("status", "kind"), [(429, NotSent), (500, Temporary), (502, Temporary), (503, Temporary)]
+)
+async def test_429_and_5xx_are_temporary(http, provider, ctx, status, kind):
     provider.fail(status)
-    with pytest.raises(Temporary, match=f"answered {status}") as caught:
+    with pytest.raises(kind, match=f"answered {status}") as caught:
         await http.search_company("acme", ctx)
     assert caught.value.temporary
     assert caught.value.retry_after is None
@@ -86,12 +88,12 @@ async def test_retry_after_as_a_date_to_come(http, provider, ctx):
     provider.fail(503, headers={"retry-after": "Fri, 02 Nov 2990 09:00:00 GMT"})
     with pytest.raises(Temporary) as caught:
         await http.search_company("acme", ctx)
-    assert caught.value.retry_after > 1e9
+    assert caught.value.retry_after == 24 * 3600.0  # no server is believed for longer than a day
 
 
 async def test_a_redirect_is_not_followed_with_the_token(http, provider, ctx):
     provider.fail(302, headers={"location": f"{provider.url}/elsewhere"})
-    with pytest.raises(VendorRefused, match="answered 302"):
+    with pytest.raises(ToolError, match="answered 302"):
         await http.search_company("acme", ctx)
     assert len(provider.requests) == 1
 
@@ -106,7 +108,7 @@ async def test_the_body_of_an_error_is_not_repeated(http, provider, ctx):
 async def test_nobody_there_was_not_sent(provider, ctx):
     research = Research(HTTPBackend(ResearchSettings(backend="http", base_url=f"{provider.url}/v1")))
     provider.stop()
-    with pytest.raises(NotSent, match="cannot be reached"):
+    with pytest.raises(NotSent, match="could not be reached"):
         await research.search_company("acme", ctx)
     await research.close()
 
@@ -114,17 +116,17 @@ async def test_nobody_there_was_not_sent(provider, ctx):
 @pytest.mark.parametrize("after", [0, 3])
 async def test_a_lost_connection_is_temporary(http, provider, ctx, after):
     provider.cut(after=after)
-    with pytest.raises(Temporary, match="broke"):
+    with pytest.raises(Temporary, match="did not arrive"):
         await http.search_company("acme", ctx)
 
 
 async def test_the_deadline_of_the_call_ends_a_wait(http, provider, make_context):
     with provider.holding(), pytest.raises(Temporary, match="did not answer within"):
-        await http.search_company("acme", make_context(seconds=0.05))
+        await http.search_company("acme", make_context(seconds=0.5))
 
 
 async def test_a_call_past_its_deadline_sends_nothing_that_is_waited_for(http, make_context):
-    with pytest.raises(Temporary, match=r"within 0\.0 s"):
+    with pytest.raises(NotSent, match="time was up"):
         await http.search_company("acme", make_context(seconds=-1))
 
 
@@ -193,8 +195,9 @@ async def test_an_answer_of_another_shape_is_an_error_that_names_the_place(
 )
 async def test_what_is_no_answer_at_all_is_an_error(http, provider, ctx, body):
     provider.answer(Reply(200, body))
-    with pytest.raises(ToolError, match="another shape"):
+    with pytest.raises(ToolError, match=r"another shape|answered 200 with") as caught:
         await http.search_company("acme", ctx)
+    assert not caught.value.temporary
 
 
 async def test_a_large_answer_is_cut_off(http, provider, ctx):
