@@ -7,6 +7,7 @@ import contextvars
 import functools
 import hashlib
 import inspect
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,7 +23,17 @@ from toolcrib.effects import EFFECTS, Effect
 from toolcrib.errors import PackError
 from toolcrib.sandboxed import Sandboxed
 
-__all__ = ["Preview", "Sensitive", "Target", "Tool", "Toolkit", "declared_tool", "tool", "tools_of"]
+__all__ = [
+    "Preview",
+    "Sensitive",
+    "Target",
+    "Tool",
+    "Toolkit",
+    "declared_tool",
+    "threads_idle",
+    "tool",
+    "tools_of",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -289,6 +300,22 @@ MOST_THREADS = 128
 def _tool_threads() -> ThreadPoolExecutor:
     """Threads for tools alone: hung ones in asyncio's shared pool would hold up secrets and approvals."""
     return ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="toolcrib-tool")
+
+
+async def threads_idle(patience: float) -> bool:
+    """Return when no thread works on a tool any more, as one of a cancelled call may; False if one still does
+    after `patience` seconds. For whoever tears down what tools work on.
+    """
+    if not _tool_threads.cache_info().currsize:
+        return True
+    # All threads of the pool meet, which none can while it has other work.
+    meeting = threading.Barrier(MOST_THREADS, timeout=patience)
+    loop, threads = asyncio.get_running_loop(), _tool_threads()
+    try:
+        await asyncio.gather(*(loop.run_in_executor(threads, meeting.wait) for _ in range(MOST_THREADS)))
+    except threading.BrokenBarrierError:
+        return False
+    return True
 
 
 async def _in_thread(function: Callable[..., Any], /, **values: Any) -> Any:

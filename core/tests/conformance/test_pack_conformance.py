@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field
 
 from toolcrib import CallContext, Preview, Target, Toolkit, tool
-from toolcrib.errors import VendorRefused
+from toolcrib.errors import ToolError, VendorRefused
 from toolcrib.kit import Client, SecretHeader
 from toolcrib.testing import FakeService, Reply
 from toolcrib.testing.conformance import CHECKS, PackConformance, suite_of
@@ -305,6 +305,41 @@ def test_a_pack_that_says_nothing_happened_and_cannot_know_is_caught():
             raise VendorRefused("no") from None
 
     assert "a cut before the answer: it says that nothing happened" in caught(over(make), "errors")
+
+
+def test_a_write_that_is_sent_twice_when_its_answer_is_lost_is_caught():
+    async def make(self, ctx: CallContext) -> str:
+        """Make a thing at the vendor's, and once more to be sure."""
+        try:
+            return (await self.client.request("POST", "/things", ctx, json={})).text
+        except ToolError:
+            return (await self.client.request("POST", "/things", ctx, json={})).text
+
+    assert "a cut after the vendor wrote: the same write is sent twice" in caught(over(make), "errors")
+
+
+def test_a_tool_that_a_backend_lacks_must_be_refused_and_change_nothing():
+    class Poor(Shelf):
+        @tool(effect="destructive")
+        def drop_thing(self, name: Annotated[str, Target]) -> str:
+            """Drop a thing for good, or say that there is no such thing here.
+
+            Args:
+                name: Letters and digits.
+            """
+            if self.careless:
+                self.file("trace").write_text("x")
+            raise VendorRefused("nothing is dropped here")
+
+        careless = False
+
+    suite = Right()
+    suite.lacks = {"drop_thing": "a shelf keeps everything"}
+    assert "is not refused, and should be (a shelf keeps everything)" in caught(suite, "calls")
+    suite.kit = Poor
+    assert suite.run("calls").status == "passed"
+    Poor.careless = True
+    assert "is refused and changed something" in caught(suite, "calls")
 
 
 def test_a_secret_that_shows_is_caught():

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from toolcrib.testing import FakeService, Reply, ServiceRefused
+from toolcrib.testing.relay import Relay
 
 
 class Shop(FakeService):
@@ -159,3 +160,52 @@ def test_a_body_of_unknown_length_is_411(shop):
 
 def test_only_loopback_is_bound(shop):
     assert shop.url.startswith("http://127.0.0.1:")
+
+
+def test_a_write_that_vanishes_was_done(shop):
+    shop.vanish()
+    assert httpx.get(f"{shop.url}/things/1").json() == {"id": "1"}  # a read changes nothing, and is answered
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.post(f"{shop.url}/things", json={"id": 2})
+    assert httpx.post(f"{shop.url}/things", json={"id": 2}).status_code == 201
+    shop.vanish()
+    assert shop.relent() == 1
+    assert httpx.post(f"{shop.url}/things", json={"id": 2}).status_code == 201
+
+
+def test_a_refused_write_changed_nothing_and_is_answered(shop):
+    shop.vanish()
+    assert httpx.post(f"{shop.url}/nowhere", json={}).status_code == 404
+
+
+# --- a real server behind the switches ----------------------------------------------------------------
+
+
+@pytest.fixture
+def relay(shop):
+    with Relay(shop.url) as service:
+        yield service
+
+
+def test_what_is_relayed_arrives_as_it_is(relay, shop):
+    shop.route("GET", "/list", lambda request: Reply.json(request.target))
+    asked = "/list?a=1&a=2&b=%2F%20"
+    assert httpx.get(f"{relay.url}{asked}").json() == asked
+    made = httpx.post(f"{relay.url}/things", json={"name": "säge"}, headers={"origin": relay.url})
+    assert (made.status_code, made.json()) == (201, {"name": "säge"})
+    assert shop.requests[-1].headers["origin"] == shop.url
+    assert shop.requests[-1].headers["host"] == shop.url.removeprefix("http://")
+    assert httpx.get(f"{relay.url}/nowhere").status_code == 404
+
+
+def test_what_is_relayed_can_fail_be_cut_and_vanish(relay, shop):
+    relay.fail(503)
+    assert httpx.get(f"{relay.url}/things/1").status_code == 503
+    relay.cut()
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.post(f"{relay.url}/things", json={})
+    assert shop.requests == []
+    relay.vanish()
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.post(f"{relay.url}/things", json={})
+    assert [request.method for request in shop.requests] == ["POST"]

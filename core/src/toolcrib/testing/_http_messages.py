@@ -13,7 +13,9 @@ __all__ = ["Reply", "Request", "ServiceRefused"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it came in; header names are lower-case, `parameters` are the route's `{names}`."""
+    """One request as it came in; header names are lower-case, `parameters` are the route's `{names}`,
+    `target` is the request line's, undecoded.
+    """
 
     method: str
     path: str
@@ -21,6 +23,7 @@ class Request:
     headers: Mapping[str, str]
     body: bytes = b""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    target: str = ""
 
     def json(self) -> Any:
         """The body as JSON; `ServiceRefused` (400) where it is none."""

@@ -85,9 +85,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         url = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(
-            self.command, url.path, dict(parse_qsl(url.query, keep_blank_values=True)), headers, body
-        )
+        query = dict(parse_qsl(url.query, keep_blank_values=True))
+        request = Request(self.command, url.path, query, headers, body, target=self.path)
         reply, cut = self.server.respond(request)
         self._send(reply, cut)
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Any
 
+from toolcrib.errors import VendorRefused
 from toolcrib.testing._pack_stand import PATIENCE, Skip, Stand
 from toolcrib.tools import Tool
 
@@ -37,11 +38,21 @@ async def check_calls(stand: Stand) -> list[str]:
         if not stand.examples(tool):
             found.append(f"{tool.name}: there is no good call to try: add one to `calls`")
         for given in stand.examples(tool):
-            tried = await stand.call(tool, given)
-            if tried.error is not None:
-                found.append(f"{tool.name}: a good call fails: {tried.told()}")
+            found += await _good_call(stand, tool, given)
     known = {name.partition(".")[2] for name in stand.tools}
     return found + [f"`calls` names {name!r}, which is no tool" for name in stand.calls if name not in known]
+
+
+async def _good_call(stand: Stand, tool: Tool, given: Any) -> list[str]:
+    short = tool.name.partition(".")[2]
+    reason = stand.suite.lacks.get(short)
+    before = stand.state() if reason else None
+    tried = await stand.call(tool, given)
+    if not reason:
+        return [f"{tool.name}: a good call fails: {tried.told()}"] if tried.error else []
+    if not isinstance(tried.error, VendorRefused):
+        return [f"{tool.name}: is not refused, and should be ({reason})"]
+    return [f"{tool.name}: is refused and changed something"] if stand.state() != before else []
 
 
 async def check_reads(stand: Stand) -> list[str]:
@@ -105,17 +116,18 @@ def _loose(stand: Stand, tool: Tool, good: dict[str, Any]) -> Iterator[str]:
 async def _hostile(stand: Stand, tool: Tool, good: dict[str, Any]) -> AsyncIterator[str]:
     texts = [name for name, parameter in tool.schema.get("properties", {}).items() if _is_text(parameter)]
     for name in texts:
+        if tool.effect == "read":
+            await stand.call(tool, good)  # sample data may be made by the first call
+        before = stand.state() if tool.effect == "read" else None
         for text in HOSTILE:
             if not stand.fits(tool, good | {name: text}):
                 continue
-            before = stand.state() if tool.effect == "read" else None
             tried = await stand.call(tool, good | {name: text})
             if not tried.understood:
                 yield f"{name} = {text[:30]!r} ends in an error that the pack does not know: {tried.told()}"
                 break
-            if before is not None and stand.state() != before:
-                yield f"{name} = {text[:30]!r} changed something, and it is a read"
-                break
+        if before is not None and stand.state() != before:
+            yield f"a hostile {name!r} changed something, and it is a read"
 
 
 def _is_text(parameter: dict[str, Any]) -> bool:

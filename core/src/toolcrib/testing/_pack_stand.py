@@ -7,9 +7,8 @@ import io
 import itertools
 import logging
 import sqlite3
-import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +22,7 @@ from toolcrib.executor._results import pack_up
 from toolcrib.hookspecs import PackConfig
 from toolcrib.secrets import Redactor
 from toolcrib.testing.contexts import make_context
-from toolcrib.tools import MOST_THREADS, Tool, Toolkit, _tool_threads, tools_of
+from toolcrib.tools import Tool, Toolkit, threads_idle, tools_of
 
 if TYPE_CHECKING:
     from toolcrib.testing.conformance import PackConformance
@@ -137,20 +136,8 @@ async def opened(suite: PackConformance) -> AsyncIterator[Stand]:
             }
             yield Stand(suite, folder, {tool.name: tool for tool in tools}, calls, said)
         finally:
-            await _threads_done()
+            await threads_idle(PATIENCE)
             await _close(toolkits)
-
-
-async def _threads_done() -> None:
-    """Return when no thread works on a tool any more: a cancelled call may still write in the folder.
-
-    All threads of the pool meet, which none can while it has other work; one that hangs is given up.
-    """
-    if _tool_threads.cache_info().currsize:
-        meeting = threading.Barrier(MOST_THREADS, timeout=PATIENCE)
-        loop, threads = asyncio.get_running_loop(), _tool_threads()
-        with suppress(threading.BrokenBarrierError):
-            await asyncio.gather(*(loop.run_in_executor(threads, meeting.wait) for _ in range(MOST_THREADS)))
 
 
 async def _close(toolkits: Sequence[Toolkit]) -> None:

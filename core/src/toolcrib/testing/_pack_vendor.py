@@ -10,7 +10,7 @@ from typing import Any
 
 from toolcrib.errors import ToolError
 from toolcrib.testing._pack_stand import Skip, Stand, Tried
-from toolcrib.testing.http import FakeService, Reply
+from toolcrib.testing.http import FakeService, Reply, Request
 from toolcrib.tools import Tool
 
 __all__ = ["check_errors", "check_secrets"]
@@ -18,6 +18,8 @@ __all__ = ["check_errors", "check_secrets"]
 PAGE = Reply(200, b"<html><head><title>Sign in</title></head></html>", {"content-type": "text/html"})
 SHORT = Reply(200, b'{"result": [{"id": ', {"content-type": "application/json"})
 WAIT = 7.0
+AFTER_THE_WRITE = "a cut after the vendor wrote"
+_SAFE = ("GET", "HEAD")
 
 FAULTS: dict[str, Callable[[FakeService], None]] = {
     "429 with Retry-After": lambda vendor: vendor.fail(429, headers={"retry-after": f"{WAIT:g}"}),
@@ -29,6 +31,7 @@ FAULTS: dict[str, Callable[[FakeService], None]] = {
     "204": lambda vendor: vendor.answer(Reply(204)),
     "a cut before the answer": lambda vendor: vendor.cut(),
     "a cut in the answer": lambda vendor: vendor.cut(after=3),
+    AFTER_THE_WRITE: lambda vendor: vendor.vanish(),
 }
 
 
@@ -47,8 +50,10 @@ async def check_errors(stand: Stand) -> list[str]:
                 sent = len(vendor.requests)
                 fault(vendor)
                 tried = await stand.call(tool, given)
-                vendor.relent()
+                if vendor.relent():
+                    continue  # nothing befell this call
                 problem = _misjudged(tool, tried, name, [r.method for r in vendor.requests[sent : sent + 1]])
+                problem = problem or _repeated(vendor.requests[sent:], name)
                 found += [f"{tool.name}: {name}: {problem}"] if problem else []
     return found
 
@@ -61,9 +66,16 @@ def _misjudged(tool: Tool, tried: Tried, fault: str, methods: list[str]) -> str:
         return f"ends in an error that the executor does not understand: {tried.told()}"
     if "429" in fault and error.temporary and error.retry_after != WAIT:
         return f"the vendor's Retry-After of {WAIT:g} s is lost"
-    written = tool.effect != "read" and methods[0] not in ("GET", "HEAD")
+    written = tool.effect != "read" and methods[0] not in _SAFE
     if written and error.happened is False and ("cut" in fault or fault in ("500", "a page instead of JSON")):
         return f"it says that nothing happened, and cannot know: {tried.told()}"
+    return ""
+
+
+def _repeated(requests: list[Request], fault: str) -> str:
+    writes = [(each.method, each.target, each.body) for each in requests if each.method not in _SAFE]
+    if fault == AFTER_THE_WRITE and len(writes) != len(set(writes)):
+        return "the same write is sent twice in one call"
     return ""
 
 

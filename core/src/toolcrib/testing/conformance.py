@@ -39,6 +39,7 @@ class PackConformance:
     `settings` is the table `[packs.NAME]`, `secrets` are values by name, planted to see whether they leak.
     `row_cap` is the most rows that a read may give at once. `labels` are labels that tools must have, by
     tool. `excuses` are problems that are meant, `{(check, tool): reason}`; they are shown, never silent.
+    `lacks` are tools that this backend has no place for, with the reason: their good call must be refused.
     """
 
     pack: str = ""
@@ -46,6 +47,7 @@ class PackConformance:
     secrets: Mapping[str, str] = {}
     labels: Mapping[str, Sequence[str]] = {}
     excuses: Mapping[tuple[str, str], str] = {}
+    lacks: Mapping[str, str] = {}
     row_cap: int = 2000
     vendor: FakeService | None = None
 

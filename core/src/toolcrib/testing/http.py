@@ -67,6 +67,7 @@ class FakeService:
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
         self._faults: deque[_Fault] = deque()
         self._holds: list[Hold] = []
+        self._vanishing = 0
         self._server: LoopbackServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -133,10 +134,21 @@ class FakeService:
         """Cut the next `times` connections `after` so many bytes of the true body (0: no answer at all)."""
         self._faults.extend([_Fault(cut_after=after)] * times)
 
-    def relent(self) -> None:
-        """Forget the faults that no request has met yet."""
+    def vanish(self, times: int = 1) -> None:
+        """Do the next `times` writes, and hang up instead of answering."""
+        self._vanishing = times
+
+    def wrote(self, request: Request, reply: Reply) -> bool:
+        """Whether a request changed something, for `vanish`: by its method, unless a subclass knows."""
+        return request.method not in ("GET", "HEAD", "OPTIONS") and reply.status < 300
+
+    def relent(self) -> int:
+        """Forget the faults that no request has met yet; how many those were."""
         with self.lock:
+            left = len(self._faults) + self._vanishing
             self._faults.clear()
+            self._vanishing = 0
+            return left
 
     @contextmanager
     def holding(self) -> Iterator[Hold]:
@@ -179,7 +191,12 @@ class FakeService:
             return fault.reply, None
         if fault and not fault.cut_after:
             return Reply(), 0
-        return self._answer(request), fault.cut_after if fault else None
+        reply = self._answer(request)
+        with self.lock:
+            if self._vanishing and self.wrote(request, reply):
+                self._vanishing -= 1
+                return reply, 0
+        return reply, fault.cut_after if fault else None
 
     def _next_fault(self) -> _Fault | None:
         with self.lock:
