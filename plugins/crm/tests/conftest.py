@@ -118,7 +118,7 @@ async def embedded(tmp_path, filled):
 
 @pytest.fixture
 async def salesforce(fake):
-    backend = SalesforceBackend(CRMSettings(backend="salesforce"), adapter=fake.adapter())
+    backend = SalesforceBackend(CRMSettings(backend="salesforce"), transport=fake.transport())
 
     def with_settings(**settings):
         return CRM(backend, CRMSettings(backend="salesforce", **settings))

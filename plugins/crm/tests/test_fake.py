@@ -15,7 +15,8 @@ from simple_salesforce.exceptions import (
 
 from toolcrib_crm import sample
 from toolcrib_crm.sample import DEMO
-from toolcrib_crm.testing import ConnectedApp, FakeSalesforce
+from toolcrib_crm.testing import EXTERNAL_ID, ConnectedApp, FakeSalesforce
+from toolcrib_crm.testing._adapter import LoopbackAdapter
 
 NOBODY = "001000000000001AAA"
 
@@ -220,4 +221,34 @@ def test_it_can_fail_be_slow_and_vanish(org, client):
 
 def test_salesforce_is_met_over_https_only(org):
     with pytest.raises(requests.exceptions.InvalidSchema, match="over https"):
-        org.adapter().send(requests.Request("GET", "http://acme.my.salesforce.com/").prepare())
+        LoopbackAdapter(org.url).send(requests.Request("GET", "http://acme.my.salesforce.com/").prepare())
+
+
+def test_an_upsert_by_the_external_id_makes_a_record_once(org, client):
+    assert client.Lead.upsert(f"{EXTERNAL_ID}/key-1", {"LastName": "Bare", "Company": "Client"}) == 201
+    assert client.Lead.upsert(f"{EXTERNAL_ID}/key-1", {"Rating": "Hot"}) == 200
+    found = client.Lead.get_by_custom_id(EXTERNAL_ID, "key-1")
+    assert (found["LastName"], found["Rating"], found[EXTERNAL_ID]) == ("Bare", "Hot", "key-1")
+    with pytest.raises(ResourceNotFound):
+        client.Lead.get_by_custom_id(EXTERNAL_ID, "key-2")
+    with pytest.raises(ResourceNotFound, match="does not exist or is not accessible"):
+        client.Account.upsert(f"{EXTERNAL_ID}/key-1", {"Name": "x"})
+    with pytest.raises(MalformedRequest, match="should not be specified"):
+        client.Lead.upsert(f"{EXTERNAL_ID}/key-1", {EXTERNAL_ID: "key-2"})
+    assert [what for what, _ in org.changes] == ["create", "update"]
+
+
+def test_a_batch_answers_each_of_its_requests(client):
+    query = "query/?q=SELECT+Id+FROM+Lead+LIMIT+1"
+    asked = [{"method": "GET", "url": f"v59.0/{query}"}, {"method": "GET", "url": "v59.0/query/?q=SELECT"}]
+    body = {"batchRequests": asked, "haltOnError": False}
+    answer = client.restful("composite/batch", method="POST", json=body)
+    assert [result["statusCode"] for result in answer["results"]] == [200, 400]
+    assert answer["hasErrors"] and answer["results"][0]["result"]["totalSize"] == 1
+    for bad in ({"batchRequests": []}, {"batchRequests": asked * 13}, {"batchRequests": asked, "x": 1}):
+        with pytest.raises(MalformedRequest):
+            client.restful("composite/batch", method="POST", json=bad)
+    other = client.restful(
+        "composite/batch", method="POST", json={"batchRequests": [{"method": "DELETE", "url": "v59.0/x"}]}
+    )
+    assert other["results"][0]["statusCode"] == 404

@@ -4,7 +4,7 @@ import string
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from toolcrib.errors import VendorRefused
@@ -208,7 +208,7 @@ def queries(spec):
 any_query = st.sampled_from(list(OBJECTS.values())).flatmap(queries)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(any_query)
 def test_every_query_survives_being_written_and_read(query):
     text = soql.render(query)
@@ -233,7 +233,7 @@ async def test_both_backends_answer_alike(embedded, salesforce, ctx):
         assert one.rows, text
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(query=any_query)
 def test_any_query_finds_the_same_in_both(query, both_stores):
     """Not only that both run: the fake's own reading of the SOQL takes the same records as our SQL."""

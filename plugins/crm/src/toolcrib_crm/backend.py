@@ -20,7 +20,7 @@ Values: TypeAlias = Mapping[str, Value]
 
 
 class Backend(Protocol):
-    """Eight calls. Ids arrive checked, in their 18-character form; queries and values arrive typed and
+    """Nine calls. Ids arrive checked, in their 18-character form; queries and values arrive typed and
     allowed.
 
     Every call is made for `ctx.principal`: its tenant's data, its credentials. What the vendor refuses raises
@@ -29,6 +29,10 @@ class Backend(Protocol):
 
     async def fetch(self, query: Query, ctx: CallContext) -> Sequence[Row]:
         """The rows of a query, at most `query.limit`, which is always set."""
+        ...
+
+    async def fetch_all(self, queries: Sequence[Query], ctx: CallContext) -> Sequence[Sequence[Row]]:
+        """The rows of each of several queries (at most 25), in one go where the CRM can."""
         ...
 
     async def picklists(self, spec: ObjectSpec, ctx: CallContext) -> Mapping[str, tuple[str, ...]]:

@@ -73,6 +73,10 @@ class EmbeddedBackend:
         """See `Backend.fetch`."""
         return await self._run(ctx, lambda store: store.fetch(query))
 
+    async def fetch_all(self, queries: Sequence[Query], ctx: CallContext) -> Sequence[Sequence[Row]]:
+        """See `Backend.fetch_all`; all see the same moment."""
+        return await self._run(ctx, lambda store: store.fetch_all(queries))
+
     async def picklists(self, spec: ObjectSpec, ctx: CallContext) -> Mapping[str, tuple[str, ...]]:
         """See `Backend.picklists`."""
         return _PICKLISTS.get(spec.name, {})
@@ -142,9 +146,20 @@ class _Store:
             self._db.execute("COMMIT")
 
     def fetch(self, query: Query) -> list[Row]:
-        text, parameters = _sql.render(query)
         with self._lock:
-            found = self._db.execute(text, parameters).fetchall()
+            return self._rows(query)
+
+    def fetch_all(self, queries: Sequence[Query]) -> list[list[Row]]:
+        with self._lock:
+            self._db.execute("BEGIN")
+            try:
+                return [self._rows(query) for query in queries]
+            finally:
+                self._db.execute("ROLLBACK")
+
+    def _rows(self, query: Query) -> list[Row]:
+        text, parameters = _sql.render(query)
+        found = self._db.execute(text, parameters).fetchall()
         return [{f.name: f.plain(raw) for f, raw in zip(query.fields, row, strict=True)} for row in found]
 
     def create(self, spec: ObjectSpec, values: Values) -> str:

@@ -1,169 +1,143 @@
-"""Salesforce over its REST API, through simple-salesforce in threads; lead conversion over SOAP, where alone
-it exists.
-"""
+"""Salesforce over its REST API, through the client kit; lead conversion over SOAP, where alone it exists."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import re
-import time
-from collections.abc import Callable, Mapping, Sequence
-from html import escape, unescape
-from typing import Any, TypeVar
-
-from requests import Response
-from requests.adapters import HTTPAdapter
-from simple_salesforce.api import Salesforce
-from simple_salesforce.exceptions import SalesforceExpiredSession
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from toolcrib import CallContext
-from toolcrib.errors import NotSent, VendorRefused
+from toolcrib.errors import ToolError
+from toolcrib.kit import Answer, look_up_first, path, vendor_key
+from toolcrib_crm import _salesforce_soap as soap
 from toolcrib_crm import soql
-from toolcrib_crm._salesforce_errors import Unreadable, translate
-from toolcrib_crm._salesforce_sessions import Credentials, Sessions
+from toolcrib_crm._salesforce_rest import Org, part
 from toolcrib_crm.backend import Row, Values
 from toolcrib_crm.models import Conversion
 from toolcrib_crm.query import Query
 from toolcrib_crm.schema import Field, ObjectSpec, Value
 from toolcrib_crm.settings import CRMSettings
 
-__all__ = ["SalesforceBackend"]
+if TYPE_CHECKING:
+    import httpx
 
-T = TypeVar("T")
+__all__ = ["SalesforceBackend"]
 
 
 class SalesforceBackend:
     """See `Backend`. Credentials come from the secret `salesforce` of the calling principal, anew for every
     call.
 
-    `adapter` carries the HTTPS requests; tests pass one that leads to a fake, production passes none.
+    `transport` carries the HTTPS requests; tests pass one that leads to a fake, production passes none.
     """
 
-    def __init__(self, settings: CRMSettings, *, adapter: HTTPAdapter | None = None) -> None:
+    def __init__(self, settings: CRMSettings, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._settings = settings
-        self._sessions = Sessions(settings, adapter)
+        self._org = Org(settings, transport)
 
     async def fetch(self, query: Query, ctx: CallContext) -> Sequence[Row]:
         """See `Backend.fetch`; pages are followed up to the query's limit."""
-        text = soql.render(query)
-        return await self._run(ctx, lambda link: link.query(text, query))
+        assert query.limit is not None, "a query without a limit is never sent"
+        records = await self._org.query(soql.render(query), ctx, limit=query.limit)
+        return [_row(query.fields, record) for record in records]
+
+    async def fetch_all(self, queries: Sequence[Query], ctx: CallContext) -> Sequence[Sequence[Row]]:
+        """See `Backend.fetch_all`; one composite batch."""
+        texts = [soql.render(query) for query in queries]
+        limits = [query.limit for query in queries if query.limit is not None]
+        assert len(limits) == len(queries), "a query without a limit is never sent"
+        found = await self._org.queries(texts, ctx, limits=limits)
+        return [
+            [_row(query.fields, record) for record in records]
+            for query, records in zip(queries, found, strict=True)
+        ]
 
     async def picklists(self, spec: ObjectSpec, ctx: CallContext) -> Mapping[str, tuple[str, ...]]:
         """See `Backend.picklists`; the org's own values, where they are active."""
-        return await self._run(ctx, lambda link: link.picklists(spec))
+        ours = {field.column.vendor: field.name for field in spec.fields.values()}
+        described = await self._org.describe(spec.vendor, ctx)
+        return {
+            ours[str(field["name"])]: _active(field["picklistValues"])
+            for field in described
+            if str(field.get("name")) in ours and field.get("picklistValues")
+        }
 
     async def create(self, spec: ObjectSpec, values: Values, ctx: CallContext) -> str:
-        """See `Backend.create`."""
-        body = _body(spec, values)
-        return await self._run(ctx, lambda link: link.create(spec, body))
+        """See `Backend.create`. Where the org has a field for the call's key, the record is upserted by it,
+        and found by it again if the answer is lost; else such a call stays open.
+        """
+        body, external = _body(spec, values), self._settings.external_id
+        if not external:
+            return _made(await self._org.send("POST", path("sobjects", spec.vendor), ctx, json=body))
+        where = path("sobjects", spec.vendor, external, vendor_key(ctx, spec.name))
+
+        async def find() -> str | None:
+            found = await self._org.send("GET", where, ctx, query={"fields": "Id"}, accept=(404,))
+            return None if found.status == 404 else _id(part(found.json(), "Id", str), "record")
+
+        async def make() -> str:
+            return _made(await self._org.send("PATCH", where, ctx, json=body))
+
+        return await look_up_first(find, make)
 
     async def update(self, spec: ObjectSpec, record_id: str, values: Values, ctx: CallContext) -> None:
         """See `Backend.update`."""
-        path = _path(spec, record_id)
-        await self._run(ctx, lambda link: link.send("PATCH", path, _body(spec, values)))
+        where = path("sobjects", spec.vendor, record_id)
+        _done(await self._org.send("PATCH", where, ctx, json=_body(spec, values)))
 
     async def delete(self, spec: ObjectSpec, record_id: str, ctx: CallContext) -> None:
         """See `Backend.delete`; what goes with the record is Salesforce's own rule."""
-        path = _path(spec, record_id)
-        await self._run(ctx, lambda link: link.send("DELETE", path))
+        _done(await self._org.send("DELETE", path("sobjects", spec.vendor, record_id), ctx))
 
     async def convert_lead(
         self, lead_id: str, account_id: str | None, opportunity_name: str | None, ctx: CallContext
     ) -> Conversion:
         """See `Backend.convert_lead`."""
         status = self._settings.converted_status
-        return await self._run(ctx, lambda link: link.convert(lead_id, account_id, opportunity_name, status))
+        text = await self._org.convert(lead_id, account_id, opportunity_name, status, ctx)
+        deal = soap.element(text, "opportunityId")
+        return Conversion(
+            lead_id,
+            account_id=_id(soap.element(text, "accountId"), "account"),
+            contact_id=_id(soap.element(text, "contactId"), "contact"),
+            opportunity_id=_id(deal, "opportunity") if deal else None,
+        )
 
     async def close(self) -> None:
         """See `Backend.close`."""
-        self._sessions.close()
-
-    async def _run(self, ctx: CallContext, work: Callable[[_Link], T]) -> T:
-        secret = (await ctx.secret("salesforce")).reveal()
-        credentials = Credentials.read(secret, self._settings.login, ctx.principal)
-        until = min(ctx.deadline, time.monotonic() + self._settings.timeout)
-        return await asyncio.to_thread(self._work, credentials, until, work)
-
-    def _work(self, credentials: Credentials, until: float, work: Callable[[_Link], T]) -> T:
-        """Do the work; log in again once where the session has expired, which is said before anything is
-        done.
-        """
-        client = self._sessions.client(credentials)
-        try:
-            try:
-                return work(_Link(client, until))
-            except SalesforceExpiredSession:
-                client = self._sessions.client(credentials, instead_of=client)
-                return work(_Link(client, until))
-        except Exception as error:
-            known = translate(error, [*credentials.values.values(), client.session_id])
-            if known is None:
-                raise
-            raise known from None  # the cause holds the request, and with it the token
+        await self._org.close()
 
 
-class _Link:
-    """One client for the length of one call; every request ends by `until` (monotonic seconds)."""
+def _made(answer: Answer) -> str:
+    return _id(part(answer.json(), "id", str), "record")
 
-    def __init__(self, client: Salesforce, until: float) -> None:
-        self._client = client
-        self._until = until
 
-    def send(self, method: str, path: str, body: Any = None, **parameters: str) -> Any:
-        """One REST request, path relative to the version's root."""
-        data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
-        return self._client.restful(path, parameters or None, method, data=data, timeout=self._left())
-
-    def query(self, text: str, query: Query) -> list[Row]:
-        assert query.limit is not None, "a query without a limit is never sent"
-        page = self.send("GET", "query/", q=text)
-        records = list(_part(page, "records", list))
-        while not _part(page, "done", bool) and len(records) < query.limit:
-            page = self._more(_part(page, "nextRecordsUrl", str))
-            records += _part(page, "records", list)
-        return [_row(query.fields, record) for record in records[: query.limit]]
-
-    def _more(self, url: str) -> Any:
-        # The library glues this to the host name: anything but a path could lead elsewhere, with the token.
-        if not re.fullmatch(r"/services/data/v[0-9.]+/query/[A-Za-z0-9-]+", url):
-            raise Unreadable("the address of the next page is no such address")
-        return self._client.query_more(url, identifier_is_url=True, timeout=self._left())
-
-    def picklists(self, spec: ObjectSpec) -> dict[str, tuple[str, ...]]:
-        described = _part(self.send("GET", f"sobjects/{spec.vendor}/describe"), "fields", list)
-        ours = {field.column.vendor: field.name for field in spec.fields.values()}
-        return {
-            ours[field["name"]]: tuple(str(v["value"]) for v in field["picklistValues"] if v["active"])
-            for field in described
-            if field["name"] in ours and field.get("picklistValues")
-        }
-
-    def create(self, spec: ObjectSpec, body: Mapping[str, Any]) -> str:
-        return str(_part(self.send("POST", f"sobjects/{spec.vendor}", body), "id", str))
-
-    def convert(self, lead_id: str, account_id: str | None, deal: str | None, status: str) -> Conversion:
-        client = self._client
-        answer = client.session.post(
-            f"https://{client.sf_instance}/services/Soap/u/{client.sf_version}",
-            data=_convert_request(client.session_id, lead_id, account_id, deal, status).encode(),
-            headers={"Content-Type": "text/xml; charset=UTF-8", "SOAPAction": '""'},
-            timeout=self._left(),
+def _id(found: str | None, what: str) -> str:
+    """An id as Salesforce writes them; what was made is there all the same, so this is no refusal."""
+    if not found or not re.fullmatch(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?", found):
+        raise ToolError(
+            f"Salesforce's answer names no {what} by an id",
+            rule="an id has 15 or 18 letters and digits",
+            remedy="Look whether the change was made",
         )
-        if "INVALID_SESSION_ID" in (_element(answer.text, "faultcode") or ""):
-            raise SalesforceExpiredSession(answer.url, 401, "convertLead", b"")
-        return _conversion(answer, lead_id)
-
-    def _left(self) -> float:
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise NotSent("the call's time was up before the request was sent")
-        return left
+    return found
 
 
-def _path(spec: ObjectSpec, record_id: str) -> str:
-    assert record_id.isascii() and record_id.isalnum(), "ids are checked before they come here"
-    return f"sobjects/{spec.vendor}/{record_id}"
+def _done(answer: Answer) -> None:
+    """A change is answered with nothing at all; anything else was said by something else than Salesforce."""
+    if not answer.is_empty:
+        raise ToolError(
+            f"Salesforce answered {answer.status} with a body, where it sends none",
+            rule="a change is answered with 204",
+            remedy="Look whether the change was made",
+        )
+
+
+def _active(values: Any) -> tuple[str, ...]:
+    try:
+        return tuple(str(each["value"]) for each in values if each["active"])
+    except (TypeError, KeyError):
+        raise ToolError("Salesforce describes a field's values in another shape") from None
 
 
 def _body(spec: ObjectSpec, values: Values) -> dict[str, Any]:
@@ -177,70 +151,15 @@ def _json(value: Value) -> Any:
 def _row(fields: Sequence[Field], record: Any) -> Row:
     try:
         return {field.name: field.plain(_dig(record, field.column.vendor)) for field in fields}
-    except (KeyError, TypeError, ValueError) as error:
-        raise Unreadable(f"a record lacks a field, or holds something else in it ({error})") from None
+    except (KeyError, TypeError, ValueError):
+        raise ToolError(
+            "Salesforce's answer has a record that lacks a field, or holds something else in it",
+            rule="a record has the fields that were asked for",
+        ) from None
 
 
-def _dig(record: Any, path: str) -> Any:
+def _dig(record: Any, way: str) -> Any:
     """`Account.Name` of a record; None where the record has no account."""
-    for name in path.split("."):
+    for name in way.split("."):
         record = None if record is None else record[name]
     return record
-
-
-def _part(answer: Any, name: str, kind: type[T]) -> T:
-    found = answer.get(name) if isinstance(answer, dict) else None
-    if not isinstance(found, kind):
-        raise Unreadable(f"it has no {name!r}")
-    return found
-
-
-def _convert_request(
-    session_id: str, lead_id: str, account_id: str | None, deal: str | None, status: str
-) -> str:
-    """A `convertLead` call of the partner API; elements in the order of its WSDL."""
-    account = f"<urn:accountId>{account_id}</urn:accountId>" if account_id else ""
-    name = f"<urn:opportunityName>{_xml(deal)}</urn:opportunityName>" if deal else ""
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>'
-        '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"'
-        ' xmlns:urn="urn:partner.soap.sforce.com">'
-        f"<soapenv:Header><urn:SessionHeader><urn:sessionId>{_xml(session_id)}</urn:sessionId></urn:SessionHeader></soapenv:Header>"
-        f"<soapenv:Body><urn:convertLead><urn:leadConverts>{account}"
-        f"<urn:convertedStatus>{_xml(status)}</urn:convertedStatus>"
-        f"<urn:doNotCreateOpportunity>{'false' if deal else 'true'}</urn:doNotCreateOpportunity>"
-        f"<urn:leadId>{lead_id}</urn:leadId>{name}"
-        "<urn:overwriteLeadSource>false</urn:overwriteLeadSource><urn:sendNotificationEmail>false</urn:sendNotificationEmail>"
-        "</urn:leadConverts></urn:convertLead></soapenv:Body></soapenv:Envelope>"
-    )
-
-
-def _xml(text: str) -> str:
-    """`text` inside an element; characters that XML 1.0 cannot hold at all are refused."""
-    if re.search("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text):
-        raise VendorRefused(
-            f"{text!a:.80} has characters that XML cannot hold", remedy="Leave control characters out"
-        )
-    return escape(text)
-
-
-def _conversion(answer: Response, lead_id: str) -> Conversion:
-    text = answer.text
-    if _element(text, "success") != "true":
-        words = _element(text, "faultstring") or _element(text, "message")
-        if words is None:
-            raise Unreadable("it is no answer to convertLead")
-        code = _element(text, "faultcode") or _element(text, "statusCode") or ""
-        raise VendorRefused(
-            f"Salesforce refused ({answer.status_code} {code.removeprefix('sf:')}): {unescape(words)}"
-        )
-    account, contact = _element(text, "accountId"), _element(text, "contactId")
-    if not account or not contact:
-        raise Unreadable("it names no account and contact")
-    return Conversion(lead_id, account, contact, _element(text, "opportunityId") or None)
-
-
-def _element(xml: str, name: str) -> str | None:
-    """The text of the first element of this name; no XML parser ever sees what came over the wire."""
-    found = re.search(rf"<(?:\w+:)?{name}(?:\s[^<>]*)?>([^<]*)</", xml)
-    return found.group(1) if found else None

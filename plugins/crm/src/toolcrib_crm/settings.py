@@ -40,6 +40,7 @@ class CRMSettings:
     domain: str = "login"
     api_version: str = "59.0"
     converted_status: str = "Closed - Converted"
+    external_id: str = ""
     timeout: float = 30.0
 
     def __post_init__(self) -> None:
@@ -57,6 +58,12 @@ class CRMSettings:
             )
         if not re.fullmatch(r"\d{2}\.0", self.api_version):
             raise ConfigError(f"api_version = {self.api_version!r}", rule='versions look like "59.0"')
+        if self.external_id and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,74}__c", self.external_id):
+            raise ConfigError(
+                f"external_id = {self.external_id!r}",
+                rule="external_id names a custom field, a unique external id, of Lead, Contact and Task",
+                remedy='Name it as Salesforce does, e.g. external_id = "Toolcrib_Key__c"',
+            )
         if self.login == "client_credentials" and self.domain in ("login", "test"):
             raise ConfigError(
                 f'domain = "{self.domain}"',

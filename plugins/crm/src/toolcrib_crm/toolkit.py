@@ -10,7 +10,7 @@ from pydantic import Field
 
 from toolcrib import CallContext, Preview, Target, Toolkit, tool
 from toolcrib_crm._rows import equal, party, read
-from toolcrib_crm.backend import Backend, Row, unknown
+from toolcrib_crm.backend import Backend, unknown
 from toolcrib_crm.models import (
     Account,
     AccountOverview,
@@ -32,7 +32,7 @@ from toolcrib_crm.models import (
     Stage,
     Updated,
 )
-from toolcrib_crm.query import Compare, Condition, Group, Order, Query, contains, parse
+from toolcrib_crm.query import Condition, Group, Order, Query, contains, parse
 from toolcrib_crm.schema import OBJECTS, ObjectSpec, check_id
 from toolcrib_crm.settings import CRMSettings
 
@@ -91,16 +91,30 @@ class CRM(Toolkit):
         Args:
             account_id: Id of the account (begins with 001).
         """
-        account = await self._get(_ACCOUNT, account_id, ctx)
-        assert isinstance(account, Account)
-        mine = {"account_id": account.id}
-        contacts = await self._page(Contact, equal(_CONTACT, **mine), "name", 50, ctx)
-        deals = await self._page(Opportunity, equal(_OPPORTUNITY, **mine), "-close_date", 100, ctx)
-        recent = await self._page(Activity, equal(_ACTIVITY, **mine), "-activity_date", 10, ctx)
-        won = tuple(deal for deal in deals.records if deal.is_won)
-        still_open = tuple(deal for deal in deals.records if not deal.is_closed)
-        total = sum(deal.amount or 0.0 for deal in won)
-        return AccountOverview(account, contacts.records, still_open, won, recent.records, total)
+        account_id = check_id(_ACCOUNT, account_id)
+        mine = {"account_id": account_id}
+        cap = self._settings.row_cap
+        found, people, deals, recent = await self._backend.fetch_all(
+            (
+                _listed(_ACCOUNT, equal(_ACCOUNT, id=account_id), "name", 1),
+                _listed(_CONTACT, equal(_CONTACT, **mine), "name", min(50, cap)),
+                _listed(_OPPORTUNITY, equal(_OPPORTUNITY, **mine), "-close_date", min(100, cap)),
+                _listed(_ACTIVITY, equal(_ACTIVITY, **mine), "-activity_date", min(10, cap)),
+            ),
+            ctx,
+        )
+        if not found:
+            raise unknown(_ACCOUNT, account_id)
+        all_deals = tuple(read(Opportunity, row) for row in deals)
+        won = tuple(deal for deal in all_deals if deal.is_won)
+        return AccountOverview(
+            account=read(Account, found[0]),
+            contacts=tuple(read(Contact, row) for row in people),
+            open_opportunities=tuple(deal for deal in all_deals if not deal.is_closed),
+            won_opportunities=won,
+            recent_activities=tuple(read(Activity, row) for row in recent),
+            won_amount=sum(deal.amount or 0.0 for deal in won),
+        )
 
     @tool(effect="read", labels=CONFIDENTIAL)
     async def search_contacts(
@@ -175,7 +189,8 @@ class CRM(Toolkit):
         """
         asked = parse(query)
         cap = min(asked.limit or self._settings.row_cap, self._settings.row_cap)
-        rows = await self._fetch(asked.target, asked.fields, asked.where, asked.order, cap + 1, ctx)
+        capped = Query(asked.target, asked.fields, asked.where, asked.order, cap + 1)
+        rows = await self._backend.fetch(capped, ctx)
         names = tuple(field.name for field in asked.fields)
         return QueryResult(asked.target.name, names, tuple(rows[:cap]), len(rows) > cap)
 
@@ -415,29 +430,22 @@ class CRM(Toolkit):
         """
         spec = next(spec for spec in OBJECTS.values() if spec.model is model)
         cap = min(limit, self._settings.row_cap)
-        order = (Order(spec.field(by.lstrip("-")), by.startswith("-"), nulls_last=True),)
-        condition = Group("AND", tuple(where)) if where else None
-        rows = await self._fetch(spec, tuple(spec.fields.values()), condition, order, cap + 1, ctx)
+        rows = await self._backend.fetch(_listed(spec, where, by, cap + 1), ctx)
         return Page(tuple(read(model, row) for row in rows[:cap]), len(rows) > cap)
 
     async def _get(self, spec: ObjectSpec, record_id: str, ctx: CallContext) -> Record:
         record_id = check_id(spec, record_id)
-        where = Compare(spec.field("id"), "=", record_id)
-        rows = await self._fetch(spec, tuple(spec.fields.values()), where, (), 1, ctx)
+        rows = await self._backend.fetch(_listed(spec, equal(spec, id=record_id), "id", 1), ctx)
         if not rows:
             raise unknown(spec, record_id)
         return read(spec.model, rows[0])
 
-    async def _fetch(
-        self,
-        spec: ObjectSpec,
-        fields: tuple[Any, ...],
-        where: Condition | None,
-        order: tuple[Order, ...],
-        limit: int,
-        ctx: CallContext,
-    ) -> Sequence[Row]:
-        return await self._backend.fetch(Query(spec, fields, where, order, limit), ctx)
-
     async def _create(self, spec: ObjectSpec, ctx: CallContext, **values: Any) -> Created:
         return Created(spec.name, await self._backend.create(spec, spec.creatable(values), ctx))
+
+
+def _listed(spec: ObjectSpec, where: Sequence[Condition], by: str, limit: int) -> Query:
+    """Whole records, sorted by a field (`-`: downwards), those without a value last."""
+    order = (Order(spec.field(by.lstrip("-")), by.startswith("-"), nulls_last=True),)
+    condition = Group("AND", tuple(where)) if where else None
+    return Query(spec, tuple(spec.fields.values()), condition, order, limit)

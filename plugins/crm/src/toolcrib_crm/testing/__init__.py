@@ -3,6 +3,6 @@ well.
 """
 
 from toolcrib_crm.testing._logins import ConnectedApp
-from toolcrib_crm.testing._service import FakeSalesforce, LoopbackAdapter
+from toolcrib_crm.testing._service import EXTERNAL_ID, FakeSalesforce
 
-__all__ = ["ConnectedApp", "FakeSalesforce", "LoopbackAdapter"]
+__all__ = ["EXTERNAL_ID", "ConnectedApp", "FakeSalesforce"]

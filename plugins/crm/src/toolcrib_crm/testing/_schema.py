@@ -38,11 +38,13 @@ _PERSON = (
 )
 _SIZE = "Website:url:255:cu Industry:picklist:255:cu NumberOfEmployees:int:8:cu AnnualRevenue:currency:0:cu"
 _TEXT = "Description:textarea:32000:cu"
+_KEY = "Toolcrib_Key__c:string:36:cu"
+"""A custom field that an administrator made: text, unique, an external id."""
 _FIELDS = {
     "Account": f"Name:string:255:cu! Phone:phone:40:cu {_SIZE} BillingCity:string:40:cu "
     f"BillingCountry:string:80:cu {_TEXT}",
-    "Contact": f"{_PERSON} AccountId:reference:18:cu Department:string:80:cu {_TEXT}",
-    "Lead": f"{_PERSON} {_SIZE} {_TEXT} Company:string:255:cu! LeadSource:picklist:255:cu "
+    "Contact": f"{_PERSON} AccountId:reference:18:cu Department:string:80:cu {_KEY} {_TEXT}",
+    "Lead": f"{_PERSON} {_SIZE} {_TEXT} {_KEY} Company:string:255:cu! LeadSource:picklist:255:cu "
     "Status:picklist:255:cu "
     "Rating:picklist:255:cu IsConverted:boolean:0:c ConvertedAccountId:reference:18: "
     "ConvertedContactId:reference:18: "
@@ -50,7 +52,7 @@ _FIELDS = {
     "Opportunity": f"Name:string:120:cu! AccountId:reference:18:cu StageName:picklist:255:cu! "
     "CloseDate:date:0:cu! "
     f"Amount:currency:0:cu IsClosed:boolean:0: IsWon:boolean:0: NextStep:string:255:cu {_TEXT}",
-    "Task": f"Type:picklist:255:cu Subject:string:255:cu {_TEXT} ActivityDate:date:0:cu "
+    "Task": f"Type:picklist:255:cu Subject:string:255:cu {_TEXT} {_KEY} ActivityDate:date:0:cu "
     "Status:picklist:255:cu! "
     "WhoId:reference:18:cu WhatId:reference:18:cu AccountId:reference:18:",
 }

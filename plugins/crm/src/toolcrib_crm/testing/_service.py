@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import xml.etree.ElementTree as ET  # the fake reads only what tests send it
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
-from urllib.parse import urlsplit
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
-
-import requests
-from requests.adapters import HTTPAdapter
 
 from toolcrib.testing import FakeService, Reply, Request
 from toolcrib_crm.schema import OBJECTS as OURS
@@ -20,8 +19,15 @@ from toolcrib_crm.testing._logins import _xml as soap_reply
 from toolcrib_crm.testing._schema import OBJECTS, described
 from toolcrib_crm.testing._soql import SOQLError, plan
 from toolcrib_crm.testing._store import Refusal, Store
+from toolcrib_crm.testing._ways import LoopbackTransport
 
-__all__ = ["FakeSalesforce", "LoopbackAdapter"]
+if TYPE_CHECKING:
+    import requests
+
+__all__ = ["EXTERNAL_ID", "FakeSalesforce"]
+
+EXTERNAL_ID = "Toolcrib_Key__c"
+"""The field for the call's key that this org's leads, contacts and tasks have."""
 
 _VERSION = "/services/data/v{version}"
 _PARTNER = "{urn:partner.soap.sforce.com}"
@@ -29,10 +35,10 @@ Handler: TypeAlias = Callable[[Request], Reply]
 
 
 class FakeSalesforce(FakeService):
-    """A strict little org on loopback HTTP; `adapter()` leads a client's HTTPS requests to it.
+    """A strict little org on loopback HTTP; `transport()` leads a client's HTTPS requests to it.
 
     What `FakeService` can do to the next requests (`fail`, `cut`, `holding`) comes on top of
-    `expire_sessions`, `vanish` (do the work, then hang up without an answer) and `page_size`. `queries` are
+    `expire_sessions` and `page_size`. `queries` are
     all SOQL texts received, `changes` all writes that were done, `store` the records.
     """
 
@@ -45,7 +51,6 @@ class FakeSalesforce(FakeService):
         self.changes: list[tuple[str, str]] = []
         self._cursors: dict[str, tuple[list[dict[str, Any]], int]] = {}
         self._cursor_numbers = itertools.count(1)
-        self._vanish = 0
         self._register()
 
     def _register(self) -> None:
@@ -62,6 +67,9 @@ class FakeSalesforce(FakeService):
         self._data("GET", "/sobjects/{object}/{id}", self._get)
         self._data("PATCH", "/sobjects/{object}/{id}", self._update)
         self._data("DELETE", "/sobjects/{object}/{id}", self._delete)
+        self._data("GET", "/sobjects/{object}/{field}/{value}", self._get_by)
+        self._data("PATCH", "/sobjects/{object}/{field}/{value}", self._upsert)
+        self._data("POST", "/composite/batch", self._batch)
 
     def _data(self, method: str, path: str, handler: Handler) -> None:
         self.route(method, _VERSION + path, lambda request: self._guarded(request, handler))
@@ -96,21 +104,17 @@ class FakeSalesforce(FakeService):
         with self.lock:
             self.logins.sessions.clear()
 
-    def vanish(self, times: int = 1) -> None:
-        """Do the next `times` writes, and hang up instead of answering."""
-        self._vanish = times
-
-    def adapter(self) -> LoopbackAdapter:
-        """An adapter to mount on `https://`, or to hand to `SalesforceBackend`."""
-        return LoopbackAdapter(self.url)
+    def transport(self) -> LoopbackTransport:
+        """A transport to hand to `SalesforceBackend`."""
+        return LoopbackTransport(self.url)
 
     def session(self) -> requests.Session:
         """A `requests` session that takes this service for all of HTTPS, for the bare `simple_salesforce`
         client.
         """
-        session = requests.Session()
-        session.mount("https://", self.adapter())
-        return session
+        from toolcrib_crm.testing._adapter import loopback_session
+
+        return loopback_session(self.url)
 
     def error(self, status: int, message: str) -> Any:
         """Errors of the service itself, in Salesforce's shape."""
@@ -119,14 +123,11 @@ class FakeSalesforce(FakeService):
 
     # --- serving ----------------------------------------------------------------------------------
 
-    def _serve(self, request: Request) -> tuple[Reply, int | None]:
-        before = len(self.changes)
-        reply, cut = super()._serve(request)
-        with self.lock:
-            if self._vanish and len(self.changes) > before:
-                self._vanish -= 1
-                return reply, 0
-        return reply, cut
+    def wrote(self, request: Request, reply: Reply) -> bool:
+        """See `FakeService.wrote`: a login and a batch of queries are posted, and change nothing."""
+        login = request.path.startswith("/services/Soap/") and b"convertLead" not in request.body
+        asks = login or request.path == "/services/oauth2/token" or request.path.endswith("/composite/batch")
+        return super().wrote(request, reply) and not asks
 
     def _guarded(self, request: Request, handler: Handler) -> Reply:
         """What holds for every REST request: host, version, session, content type; and how refusals look."""
@@ -224,6 +225,73 @@ class FakeSalesforce(FakeService):
         self.changes.append(("delete", request.parameters["id"]))
         return Reply(204)
 
+    def _get_by(self, request: Request) -> Reply:
+        name, record_id = self._object(request), self._by_key(request)
+        if record_id is None:
+            raise Refusal(404, "NOT_FOUND", "The requested resource does not exist")
+        fields = tuple(request.query.get("fields", "").split(",")) if request.query else tuple(OBJECTS[name])
+        if unknown := set(fields) - set(OBJECTS[name]):
+            raise Refusal(400, "INVALID_FIELD", f"No such column '{min(unknown)}' on sobject of type {name}")
+        return Reply.json(self._selected(name, fields, self.store.get(name, record_id)))
+
+    def _upsert(self, request: Request) -> Reply:
+        name, record_id, body = self._object(request), self._by_key(request), self._body(request)
+        field, value = request.parameters["field"], request.parameters["value"]
+        if field in body:
+            raise Refusal(
+                400, "INVALID_FIELD", f"The {field} field should not be specified in the sobject data."
+            )
+        made = record_id is None
+        if record_id is None:
+            record_id = self.store.create(name, {**body, field: value})
+        else:
+            self.store.update(name, record_id, body)
+        self.changes.append(("create" if made else "update", record_id))
+        answer = {"id": record_id, "success": True, "errors": [], "created": made}
+        return Reply.json(answer, 201 if made else 200)
+
+    def _by_key(self, request: Request) -> str | None:
+        name, field, value = (request.parameters[part] for part in ("object", "field", "value"))
+        if field != EXTERNAL_ID or field not in OBJECTS.get(name, {}):
+            raise Refusal(
+                404, "NOT_FOUND", f"Provided external ID field does not exist or is not accessible: {field}"
+            )
+        rows = self.store.all(name)
+        return next((str(row["Id"]) for row in rows if row[field] == value), None)
+
+    def _batch(self, request: Request) -> Reply:
+        """At most 25 requests, each with the answer that it would have alone; here only queries."""
+        body = self._body(request)
+        asked = body.get("batchRequests")
+        if (
+            not isinstance(asked, list)
+            or not 1 <= len(asked) <= 25
+            or set(body) - {"batchRequests", "haltOnError"}
+        ):
+            raise Refusal(400, "INVALID_BATCH_REQUEST", "batchRequests is a list of 1 to 25 requests")
+        results = [self._in_batch(request, one) for one in asked]
+        failed = any(result["statusCode"] >= 400 for result in results)
+        return Reply.json({"hasErrors": failed, "results": results})
+
+    def _in_batch(self, request: Request, one: Mapping[str, Any]) -> dict[str, Any]:
+        version, _, rest = str(one.get("url")).partition("/")
+        where, _, query = rest.partition("?")
+        try:
+            if one.get("method") != "GET" or where != "query/" or not _known(version.removeprefix("v")):
+                raise Refusal(404, "NOT_FOUND", "The requested resource does not exist")
+            asked = replace(
+                request,
+                method="GET",
+                query=dict(parse_qsl(query, keep_blank_values=True)),
+                parameters={"version": version.removeprefix("v")},
+            )
+            return {"statusCode": 200, "result": json.loads(self._query(asked).body)}
+        except Refusal as refused:
+            return {
+                "statusCode": refused.status,
+                "result": [{"errorCode": refused.code, "message": refused.message}],
+            }
+
     def _object(self, request: Request) -> str:
         name = request.parameters["object"]
         if name not in OBJECTS:
@@ -304,25 +372,6 @@ _CONVERT_ORDER = (
     "accountId", "contactId", "convertedStatus", "doNotCreateOpportunity", "leadId", "opportunityName",
     "overwriteLeadSource", "ownerId", "sendNotificationEmail",
 )  # fmt: skip
-
-
-class LoopbackAdapter(HTTPAdapter):
-    """Sends what is meant for `https://HOST` to the fake, HOST in the header, so that clients need no other
-    address.
-    """
-
-    def __init__(self, base_url: str) -> None:
-        super().__init__()
-        self._base_url = base_url
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """See `HTTPAdapter.send`; plain HTTP is refused, since Salesforce does not speak it."""
-        url = urlsplit(str(request.url))
-        if url.scheme != "https":
-            raise requests.exceptions.InvalidSchema(f"Salesforce is met over https, not {url.scheme}")
-        request.headers["Host"] = url.netloc
-        request.url = f"{self._base_url}{url.path}" + (f"?{url.query}" if url.query else "")
-        return super().send(request, *args, **kwargs)
 
 
 def _known(version: str) -> bool:
