@@ -189,6 +189,18 @@ def rows_of(tracker):
     return lines
 
 
+@pytest.fixture(name="rows_of")
+def _rows_of():
+    return rows_of
+
+
+@pytest.fixture
+def requester(tracker):
+    made = Requester(tracker)
+    yield made
+    made.rest.close()
+
+
 @pytest.fixture
 async def roundup(tracker):
     sample = {row["id"]: row for row in records()["ticket"]}

@@ -26,8 +26,8 @@ _PARAMETERS = {
 class FakeServiceNow(FakeService):
     """One instance; `transport()` leads a client's HTTPS requests to it.
 
-    What `FakeService` can do to the next requests (`fail`, `cut`, `holding`) comes on top of `vanish` (do the
-    work, then hang up without an answer), `expire_tokens` and `forbid`. `instance` holds the records,
+    What `FakeService` can do to the next requests (`fail`, `cut`, `holding`) comes on top of
+    `expire_tokens` and `forbid`. `instance` holds the records,
     `changes` are all writes that were done. The real one ignores query conditions and fields that it does not
     know; this one refuses the first and notes the second in `instance.ignored`.
     """
@@ -43,7 +43,6 @@ class FakeServiceNow(FakeService):
         self.changes: list[tuple[str, str]] = []
         self.queries: list[str] = []
         self._forbidden: set[tuple[str, str]] = set()
-        self._vanish = 0
         self._numbers = itertools.count()
         self.route("POST", "/oauth_token.do", self._token)
         self._data("GET", "/api/now/table/{table}", self._list)
@@ -76,10 +75,6 @@ class FakeServiceNow(FakeService):
         with self.lock:
             self.tokens.clear()
 
-    def vanish(self, times: int = 1) -> None:
-        """Do the next `times` writes, and hang up instead of answering."""
-        self._vanish = times
-
     def transport(self) -> LoopbackTransport:
         """A transport for `ServiceNowBackend`, or for the bare client."""
         return LoopbackTransport(self.url)
@@ -90,14 +85,9 @@ class FakeServiceNow(FakeService):
 
     # --- serving ----------------------------------------------------------------------------------
 
-    def _serve(self, request: Request) -> tuple[Reply, int | None]:
-        before = len(self.changes)
-        reply, cut = super()._serve(request)
-        with self.lock:
-            if self._vanish and len(self.changes) > before:
-                self._vanish -= 1
-                return reply, 0
-        return reply, cut
+    def wrote(self, request: Request, reply: Reply) -> bool:
+        """See `FakeService.wrote`: a login is posted, and changes nothing."""
+        return super().wrote(request, reply) and request.path != "/oauth_token.do"
 
     def _guarded(self, request: Request, handler: Handler) -> Reply:
         try:
