@@ -14,7 +14,7 @@ import click
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SKIP = shutil.ignore_patterns("tests", "__pycache__", ".*_cache", "dist", "build")
+SKIP = shutil.ignore_patterns("__pycache__", ".*_cache", "dist", "build")
 
 
 @dataclass(frozen=True)

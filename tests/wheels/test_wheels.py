@@ -22,7 +22,26 @@ def test_every_wheel_has_what_its_users_need(installed) -> None:
         )
         top = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
         assert top == {package(room)}, f"{wheel.name} brings more than its package: {top}"
-        assert not [name for name in names if "/tests/" in name and not name.startswith("toolcrib_policies/")]
+        tests = [name for name in names if "/tests/" in name and "/policy/tests/" not in name]
+        assert all(name.startswith(("toolcrib_policies/", "toolcrib/packs/_template/")) for name in tests), (
+            tests
+        )
+
+
+def test_a_new_pack_can_be_made_from_the_wheel_and_is_whole(installed, tmp_path: Path) -> None:
+    told = installed.toolcrib("packs", "new", "weather", cwd=tmp_path)
+    assert "toolcrib packs check weather" in told
+    template = ROOT / "core/src/toolcrib/packs/_template"
+    tracked = {path.relative_to(template) for path in template.rglob("*") if path.is_file()}
+    wanted = {str(path).replace("newpack", "weather") for path in tracked if not hidden(path)}
+    made = {
+        str(path.relative_to(tmp_path / "toolcrib-weather")) for path in tmp_path.rglob("*") if path.is_file()
+    }
+    assert made == wanted - {"gitignore"} | {".gitignore"}
+
+
+def hidden(path: Path) -> bool:
+    return any(part.startswith((".", "__pycache__")) for part in path.parts)
 
 
 def test_metadata_says_what_the_room_is(installed) -> None:

@@ -101,7 +101,15 @@ def test_a_parameter_without_description_is_caught():
     assert "'name' has no description" in caught(wrong(get_thing=get_thing), "schemas")
 
 
-@pytest.mark.parametrize("text", ["Thing.", "The thing with this name", "The thing \u202ewith this name."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thing.",
+        "The thing with this name",
+        "The thing \u202ewith this name.",
+        "The thing with this n\u0430me.",
+    ],
+)
 def test_a_description_that_says_nothing_or_hides_something_is_caught(text):
     def get_thing(self, name: str) -> str:
         return ""

@@ -196,7 +196,7 @@ def test_lock_shows_a_new_pack_asks_and_locks(desk: Desk) -> None:
     result = run(desk, "lock", answer="y\n")
     assert result.exit_code == 0, result.output
     assert "new pack pack_one from dist-pack-one 1.0 (pack_one)" in result.stdout
-    assert "! hook added: toolcrib_toolkits" in result.stdout
+    assert "  - hook added: toolcrib_toolkits" in result.stdout
     assert "tool added: pack_one.shout (send)" in result.stdout
     assert "+ Shout it out." in result.stdout
     assert "Lock these packs? [y/N]" in result.stdout
@@ -278,7 +278,7 @@ def test_a_lowered_effect_stands_out(desk: Desk) -> None:
     desk.shelf.install("pack_one", (QUIET % "Look.").replace('"read"', '"destructive"'))
     run(desk, "lock", "--yes")
     desk.shelf.install("pack_one", QUIET % "Look.")
-    assert "! pack_one.look: effect lowered from destructive to read" in run(desk, "lock").stdout
+    assert "! pack_one.look: effect LOWERED from destructive to read" in run(desk, "lock").stdout
 
 
 def test_files_that_differ_from_what_was_installed_stand_out(desk: Desk) -> None:
@@ -338,7 +338,9 @@ def test_editable_packs_are_skipped_unless_named(desk: Desk) -> None:
 
 def test_two_owners_need_a_choice(desk: Desk) -> None:
     desk.shelf.install("pack_one", distribution="first")
-    desk.shelf.install("pack_one", distribution="second")
+    desk.shelf.install("pack_second", distribution="second")
+    points = desk.shelf.site / "second-1.0.dist-info" / "entry_points.txt"
+    points.write_text("[toolcrib.packs]\npack_one = pack_second\n")
     result = run(desk, "lock", "--yes")
     assert result.exit_code == 1
     assert "provided by first, second" in result.stderr
@@ -369,11 +371,11 @@ def test_json_shows_the_plan_and_locks_only_with_yes(desk: Desk) -> None:
     assert result.exit_code == 0
     assert plan["packs"][0]["name"] == "pack_one"
     assert {
-        "kind": "hook",
+        "kind": "brings",
         "text": "hook added: toolcrib_toolkits",
         "before": "",
         "after": "",
-        "grave": True,
+        "grave": False,
     } in (plan["packs"][0]["changes"])
     assert not desk.lock_file.exists()
     assert run(desk, "lock", "--json", "--yes").exit_code == 0

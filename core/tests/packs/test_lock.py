@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from toolcrib.errors import PackError
 from toolcrib.packs import Lock, LockedPack, LockedTool
 
-TOOL = LockedTool("read", "Look at a thing.", "s" * 64, "f" * 64)
+TOOL = LockedTool("read", "Look at a thing.", ('type = "object"',), "f" * 64, labels=("untrusted",))
 PACK = LockedPack(
     "dist-one", "1.0", "pack_one", 1, "sha256:aa", ("toolcrib_toolkits",), {"pack_one.look": TOOL}
 )
@@ -45,7 +45,7 @@ def test_a_pack_is_told_one_fact_a_line() -> None:
 
 
 def test_what_a_reviewer_could_not_see_is_an_escape() -> None:
-    hidden = LockedTool("read", "ok\u200b\x1b[2K\U000e0041\nnext", "", "")
+    hidden = LockedTool("read", "ok\u200b\x1b[2K\U000e0041\nnext", (), "")
     text = Lock({"one": LockedPack("d", "1", "m", 1, "h", (), {"one.t": hidden})}).text()
     assert "\\U0000200b\\U0000001b[2K\\U000e0041\\nnext" in text
     assert all(char.isprintable() or char == "\n" for char in text)
@@ -53,11 +53,12 @@ def test_what_a_reviewer_could_not_see_is_an_escape() -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_text_survives(name: str, description: str) -> None:
-    tool = LockedTool("send", description, "", "")
+    tool = LockedTool("send", description, (description, name), "")
     lock = Lock({"one": LockedPack(description, name, name, 7, name, (name,), {name: tool})})
     data = tomllib.loads(lock.text())["packs"]["one"]
     assert data["distribution"] == description
     assert data["tools"][name]["description"] == description
+    assert sorted(data["tools"][name]["schema"]) == sorted((description, name))
 
 
 @pytest.mark.parametrize(
@@ -65,16 +66,16 @@ def test_any_text_survives(name: str, description: str) -> None:
     [
         ("version = \n", "line 1"),
         ("", "version: Field required"),
-        ("version = 2", "version = 2"),
-        ("version = 1\npakcs = 1", "pakcs: unknown key"),
-        ("version = 1\npacks = 3", "packs"),
-        ('version = 1\n[packs.one]\ndistribution = "d"', "[packs.one] version: Field required"),
-        ("version = 1\n[packs.one]\nverzion = 3", "verzion: unknown key"),
+        ("version = 1", "version = 1"),
+        ("version = 2\npakcs = 1", "pakcs: unknown key"),
+        ("version = 2\npacks = 3", "packs"),
+        ('version = 2\n[packs.one]\ndistribution = "d"', "[packs.one] version: Field required"),
+        ("version = 2\n[packs.one]\nverzion = 3", "verzion: unknown key"),
         (Lock({"one": PACK}).text().replace("sequence = 1", 'sequence = "1"'), "[packs.one] sequence"),
         (Lock({"one": PACK}).text().replace('"read"', '"readd"'), '[packs.one.tools."pack_one.look"] effect'),
         (Lock({"one": PACK}).text().replace("effect", "efect"), "efect: unknown key"),
-        ("version = 1\n[packs.one]\ntools = 3", "[packs.one]"),
-        ("version = 1\n[packs.one.tools]\nx = 3", '[packs.one.tools."x"]'),
+        ("version = 2\n[packs.one]\ntools = 3", "[packs.one]"),
+        ("version = 2\n[packs.one.tools]\nx = 3", '[packs.one.tools."x"]'),
     ],
 )
 def test_a_broken_lock_is_refused_whole(tmp_path: Path, text: str, told: str) -> None:

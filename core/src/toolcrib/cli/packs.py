@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from toolcrib._visible import visible
 from toolcrib.cli._lazy import LazyGroup
 from toolcrib.cli._print import as_json, console, emit_json, plain
 from toolcrib.errors import PackError
@@ -73,7 +74,7 @@ def lock(ctx: click.Context, names: tuple[str, ...], source: str | None, yes: bo
         raise click.UsageError("--from needs the name of one pack")
     plan = _plan(ctx.obj, names, source)
     _show_plan(plan, as_json)
-    agreed = bool(plan.work) and (yes or (not as_json and click.confirm("Lock these packs?")))
+    agreed = bool(plan.work) and (yes or (not as_json and click.confirm(_question(plan))))
     if agreed:
         _write(ctx.obj, plan)
     ctx.exit(1 if plan.problems or (plan.work and not agreed and not as_json) else 0)
@@ -122,7 +123,7 @@ def _print_table(loaded: LoadedPacks) -> None:
     for pack in loaded.packs:
         status = pack.status if pack.trust == "locked" or pack.status != "active" else "active (not locked)"
         row = (pack.name, pack.distribution, pack.version, status, str(len(pack.tools)), _why(pack))
-        table.add_row(*(Text(plain(cell)) for cell in row))
+        table.add_row(*(Text(visible(cell)) for cell in row))
     console().print(table)
 
 
@@ -217,25 +218,48 @@ def _show_plan(plan: _Plan, as_json: bool) -> None:
         emit_json(_plan_dict(plan))
         return
     for item in plan.work:
-        click.secho(item.name, bold=True)
+        click.secho(_one_line(item.name), bold=True)
         for change in item.changes:
             _print_change(change)
         for note in item.notes:
-            click.secho(f"  ! {plain(note)}", fg="red")
+            click.secho(f"  ! {_one_line(note)}", fg="red")
     for name, problem in plan.problems.items():
-        click.secho(f"{plain(name)}: {plain(str(problem))}", fg="red", err=True)
+        click.secho(f"{_one_line(name)}: {_one_line(str(problem))}", fg="red", err=True)
     for name in plan.skipped:
         click.echo(f'{name}: skipped, it is installed editable (trust = "installed" under [packs.{name}])')
     if not plan.work and not plan.problems and not plan.skipped:
         click.echo("Nothing to lock: every pack is as it was locked.")
 
 
+def _question(plan: _Plan) -> str:
+    grave = sum(change.grave for item in plan.work for change in item.changes)
+    grave += sum(len(item.notes) for item in plan.work)
+    marked = f" Look at what is marked with !: {grave} change{'s' * (grave > 1)}." if grave else ""
+    return f"Lock these packs?{marked}"
+
+
 def _print_change(change: Change) -> None:
     mark, color = ("!", "red") if change.grave else ("-", None)
-    click.secho(f"  {mark} {plain(change.text)}", fg=color)
-    for sign, text in (("-", change.before), ("+", change.after)):
-        for line in plain(text).splitlines():
-            click.echo(f"      {sign} {line}")
+    click.secho(f"  {mark} {_one_line(change.text)}", fg=color, bold=change.kind == "lowered")
+    for line in _compared(visible(change.before).split("\n"), visible(change.after).split("\n")):
+        click.echo(f"      {line}")
+
+
+def _compared(before: list[str], after: list[str]) -> Iterator[str]:
+    """What went and what came, line by line, with one line around it; all of `after` where it is new."""
+    if before == [""] or after == [""]:
+        lines = [("-", line) for line in before] + [("+", line) for line in after]
+        yield from (f"{sign} {line}".rstrip() for sign, line in lines if line or len(before + after) > 2)
+        return
+    from difflib import unified_diff
+
+    for line in list(unified_diff(before, after, lineterm="", n=1))[2:]:
+        yield "..." if line.startswith("@@") else f"{line[0]} {line[1:]}".rstrip()
+
+
+def _one_line(text: str) -> str:
+    """A pack's words in a line of ours: nothing is hidden, moves the cursor or begins another line."""
+    return visible(text).replace("\n", "\\n")
 
 
 def _plan_dict(plan: _Plan) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from dataclasses import dataclass
@@ -38,7 +39,8 @@ class Found:
         if isinstance(folder, dict) and folder.get("editable") is True:
             return True
         # Older installers leave no direct_url.json; but a .pth file always means code from elsewhere.
-        return ".pth," in (self.dist.read_text("RECORD") or "")
+        rows = csv.reader((self.dist.read_text("RECORD") or "").splitlines())
+        return any(row and row[0].lower().endswith(".pth") for row in rows)
 
 
 def discover() -> dict[str, list[Found]]:

@@ -24,6 +24,8 @@ from toolcrib.packs._discover import Found
 __all__ = ["Files", "digest", "read_files"]
 
 _METADATA = ("METADATA", "entry_points.txt")
+_AT_START = ("sitecustomize.py", "usercustomize.py")
+"""Modules that Python itself imports at every start, before anything could be checked."""
 _REINSTALL = "Install it again from its wheel"
 
 
@@ -54,7 +56,10 @@ def read_files(found: Found) -> Files:
     if not base.is_dir() or not record:
         raise _broken(found, "was not installed from a wheel: it has no RECORD of its files")
     folders = list(_package_folders(record, found.module))
+    if at_start := sorted({*record}.intersection(_AT_START)):
+        raise _broken(found, f"brings {at_start[0]}, which Python runs at every start, unchecked")
     names = sorted({name for name in record if (base / name).is_file()} | set(_walk(found, base, folders)))
+    _refuse_devices(found, base, names)
     try:
         digests = {name: digest((base / name).read_bytes()) for name in names}
     except OSError as error:
@@ -97,6 +102,14 @@ def _walk(found: Found, base: Path, folders: Iterable[str]) -> Iterator[str]:
             if linked:
                 raise _broken(found, f"has a symbolic link to a folder: {Path(place, linked[0])}")
             yield from (Path(place, name).relative_to(base).as_posix() for name in names)
+
+
+def _refuse_devices(found: Found, base: Path, names: Iterable[str]) -> None:
+    """Nothing but files is read: a named pipe would hold up whoever opens it."""
+    for name in names:
+        path = base / name
+        if path.exists() and not path.is_file():
+            raise _broken(found, f"has something in its package that is no file: {path}")
 
 
 def _roots(names: Iterable[str], folders: list[str]) -> Iterator[str]:

@@ -24,6 +24,7 @@ from toolcrib.packs._files import Files, read_files
 from toolcrib.packs._guard import guard
 from toolcrib.packs._lock import LockedPack
 from toolcrib.packs._open import open_pack
+from toolcrib.packs._overlap import refuse_overlap
 from toolcrib.packs._settings import parse
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def inspect_pack(found: Found, config: Config, *, timeout: float = TIMEOUT) -> t
             remedy=f'For development write trust = "installed" under [packs.{found.name}]',
         )
     files = read_files(found)
+    refuse_overlap(found, files)
     report = _run(found, _request(found, config), timeout)
     problem = report.get("problem")
     if isinstance(problem, dict):

@@ -1,6 +1,6 @@
 """`toolcrib.lock`: which packs may run, as they were when somebody looked at them.
 
-TOML, sorted, one line per fact, descriptions in full: a change of the lock is reviewed in git like code.
+TOML, sorted, one line per fact, descriptions and schemas in full: a change is reviewed in git like code.
 """
 
 from __future__ import annotations
@@ -12,25 +12,31 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from toolcrib._visible import odd_places
 from toolcrib.effects import Effect
 from toolcrib.errors import ConfigError, PackError
 from toolcrib.packs._settings import parse
 
 __all__ = ["Lock", "LockedPack", "LockedTool"]
 
-FORMAT = 1
+FORMAT = 2
 _HEADER = "# Written by `toolcrib packs lock`. What stands here may run: review a change of it like code.\n"
 _REMEDY = "Restore it from version control, or remove it and lock again with `toolcrib packs lock`"
 
 
 @dataclass(frozen=True, slots=True)
 class LockedTool:
-    """One tool as it was locked; `schema` and `fingerprint` are SHA-256 in hex."""
+    """One tool as it was locked; `schema` has one fact a line, `fingerprint` is a SHA-256 in hex."""
 
     effect: Effect
     description: str
-    schema: str
+    schema: tuple[str, ...]
     fingerprint: str
+    idempotent: bool = False
+    labels: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
+    preview: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,18 +139,30 @@ def _lines(name: str, pack: LockedPack) -> Iterator[str]:
 
 def _value(value: str | int | tuple[str, ...]) -> str:
     if isinstance(value, tuple):
-        return "[" + ", ".join(_quote(item) for item in sorted(value)) + "]"
+        lines = [_quote(item) for item in sorted(value)]
+        return (
+            "[\n" + "".join(f"  {line},\n" for line in lines) + "]"
+            if len(lines) > 4
+            else f"[{', '.join(lines)}]"
+        )
+    if isinstance(value, bool):
+        return str(value).lower()
     return _quote(value) if isinstance(value, str) else str(value)
 
 
 def _quote(text: str) -> str:
-    """A TOML basic string; what a reviewer could not see in a diff is written as an escape."""
-    return '"' + "".join(_escape(char) for char in text) + '"'
+    """A TOML basic string; what would deceive a reviewer of a diff is written as an escape."""
+    odd = odd_places(text)
+    return (
+        '"'
+        + "".join(_escape(char) if place in odd else _plain(char) for place, char in enumerate(text))
+        + '"'
+    )
+
+
+def _plain(char: str) -> str:
+    return {'"': '\\"', "\\": "\\\\", "\n": "\\n"}.get(char, char)
 
 
 def _escape(char: str) -> str:
-    if char in '"\\':
-        return "\\" + char
-    if char.isprintable():
-        return char
-    return {"\n": "\\n", "\t": "\\t"}.get(char, f"\\U{ord(char):08x}")
+    return "\\t" if char == "\t" else f"\\U{ord(char):08x}"

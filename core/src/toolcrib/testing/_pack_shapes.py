@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
 
+from toolcrib._visible import odd_places
 from toolcrib.testing._pack_stand import Skip, Stand
 from toolcrib.tools import Tool
 
@@ -75,13 +75,9 @@ def _descriptions(stand: Stand) -> Iterator[str]:
             tool.description,
             *(str(p.get("description", "")) for p in tool.schema.get("properties", {}).values()),
         ]
-        if hidden := {char for text in texts for char in text if _is_hidden(char)}:
-            codes = ", ".join(sorted(f"U+{ord(char):04X}" for char in hidden))
-            yield f"{tool.name}: its texts have characters that a reviewer does not see: {codes}"
-
-
-def _is_hidden(char: str) -> bool:
-    return char != "\n" and unicodedata.category(char) in ("Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp")
+        if odd := {text[place] for text in texts for place in odd_places(text)}:
+            codes = ", ".join(sorted(f"U+{ord(char):04X}" for char in odd))
+            yield f"{tool.name}: its texts have characters that are not seen, or taken for others: {codes}"
 
 
 async def check_effects(stand: Stand) -> Iterator[str]:
