@@ -13,8 +13,9 @@ from toolcrib.errors import SandboxError
 __all__ = ["Channel", "ChannelClosed"]
 
 _HEADER = struct.Struct(">BxxxI")
-_STDOUT, _STDERR = 1, 2
+_STDOUT = 1
 _COMPLAINT_BYTES = 4096
+_CHUNK = 1 << 16
 
 
 class ChannelClosed(Exception):
@@ -30,12 +31,14 @@ class Channel:
         # The SDK hands out a raw reader around the socket for local engines, the socket itself for others.
         self._attached = attached
         self._socket: Any = getattr(attached, "_sock", attached)
-        self._buffer = bytearray()
+        self._raw, self._buffer = bytearray(), bytearray()
         self._left, self._stream = 0, _STDOUT
         self.complaint = b""
 
     def send(self, *parts: bytes, deadline: float) -> None:
         """Send everything, before `deadline` (monotonic)."""
+        if sum(map(len, parts)) <= _CHUNK:
+            parts = (b"".join(parts),)  # each piece is a way through the engine of its own
         try:
             self._socket.settimeout(max(0.001, deadline - time.monotonic()))
             for part in parts:
@@ -48,35 +51,37 @@ class Channel:
     def read(self, size: int, deadline: float) -> bytes:
         """Exactly `size` bytes of pid 1's stdout; `TimeoutError` when they are not there by `deadline`."""
         while len(self._buffer) < size:
-            self._buffer += self._some(size - len(self._buffer), deadline)
+            self._demultiplex()
+            if len(self._buffer) < size:
+                self._raw += self._receive(deadline)
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
         return data
 
-    def _some(self, size: int, deadline: float) -> bytes:
-        while not self._left:
-            self._stream, self._left = _HEADER.unpack(self._exactly(_HEADER.size, deadline))
-        # What the engine has sent is read whole, but no more than one of its own frames at a time.
-        data = self._receive(min(self._left, max(size, 1 << 16)), deadline)
-        self._left -= len(data)
-        if self._stream == _STDOUT:
-            return data
-        self.complaint += data[: _COMPLAINT_BYTES - len(self.complaint)]
-        return b""
+    def _demultiplex(self) -> None:
+        """Take apart what has come: beyond what is asked for, no more than one chunk is ever held."""
+        raw = self._raw
+        while raw:
+            if not self._left:
+                if len(raw) < _HEADER.size:
+                    return
+                self._stream, self._left = _HEADER.unpack_from(raw)
+                del raw[: _HEADER.size]
+            data = bytes(raw[: self._left])
+            del raw[: len(data)]
+            self._left -= len(data)
+            if self._stream == _STDOUT:
+                self._buffer += data
+            else:
+                self.complaint += data[: _COMPLAINT_BYTES - len(self.complaint)]
 
-    def _exactly(self, size: int, deadline: float) -> bytes:
-        data = b""
-        while len(data) < size:
-            data += self._receive(size - len(data), deadline)
-        return data
-
-    def _receive(self, size: int, deadline: float) -> bytes:
+    def _receive(self, deadline: float) -> bytes:
         left = deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
         try:
             self._socket.settimeout(left)
-            data: bytes = self._socket.recv(min(size, 1 << 18))
+            data: bytes = self._socket.recv(_CHUNK)
         except TimeoutError:
             raise
         except OSError as error:
@@ -88,7 +93,7 @@ class Channel:
     @property
     def is_open(self) -> bool:
         """Whether pid 1 is still there; one that waits says nothing, so whatever is to be read is its end."""
-        if self._buffer or self._left:
+        if self._raw or self._buffer or self._left:
             return False
         try:
             self._socket.settimeout(0.0)

@@ -49,7 +49,10 @@ class Pool:
         self._removers = ThreadPoolExecutor(2, thread_name_prefix="sandbox-remove")
 
     def ask(self, spec: Spec) -> Future[Box]:
-        """A container of this kind, for the caller alone; give it to `discard` afterwards, or cancel."""
+        """A container of this kind, for the caller alone; give it to `discard` afterwards, or cancel.
+
+        One of the idle is replaced by `refill` or `discard` only, so that no start slows the run it is for.
+        """
         future: Future[Box] = Future()
         with self._lock:
             if self._closed:
@@ -62,8 +65,13 @@ class Pool:
             else:
                 self._check_queue()
                 self._waiting.setdefault(spec, deque()).append(future)
-            self._balance()
+                self._balance()
         return future
+
+    def refill(self) -> None:
+        """Start what is to be kept warm."""
+        with self._lock:
+            self._balance()
 
     def _check_queue(self) -> None:
         waiting = sum(len(queue) for queue in self._waiting.values())

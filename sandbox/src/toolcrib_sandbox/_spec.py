@@ -21,7 +21,7 @@ UID = 10001
 LABEL = "toolcrib.sandbox"
 SHARES = {"/box": (5, 16384), "/tmp": (2, 4096), "/dev/shm": (1, 1024)}  # noqa: S108 - inside the container
 """Where a run can write: eighths of the disk limit, and inodes."""
-MODULES = ("become", "channel", "files", "watching", "relay", "runs", "session", "burst", "main")
+MODULES = ("become", "channel", "files", "watching", "relay", "ahead", "runs", "session", "burst", "main")
 """The guest's modules, in the order in which they need one another."""
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -38,7 +38,7 @@ for name in ('toolcrib_sandbox','toolcrib_sandbox.guest'): sys.modules[name]=typ
 for name,text in given['modules']:
     module=sys.modules[name]=types.ModuleType(name)
     exec(compile(text,name,'exec'),module.__dict__)
-module.main(given['preload'])
+module.main(given['preload'],given['mounts'])
 """
 
 
@@ -78,7 +78,7 @@ class Spec:
         made = api.create_container(
             image=self.image,
             entrypoint=["python3", "-I", "-B", "-c", _BOOT],
-            command=[guest_argument(self.preload)],
+            command=[guest_argument(self.preload, tuple(self.mounts.items()) if self.nested else ())],
             user=f"{UID}:{UID}",
             working_dir="/box",
             hostname="sandbox",
@@ -110,7 +110,7 @@ class Spec:
             mem_limit=self.memory,
             memswap_limit=self.memory,  # no swap on top
             nano_cpus=int(self.cpus * 1e9),
-            pids_limit=self.processes + 1 + (2 if self.nested else 0) + (32 if self.socket else 0),
+            pids_limit=self.processes + 1 + (1 if self.nested else 0) + (32 if self.socket else 0),
             oom_score_adj=500,  # sandboxes go before anything of the host's
             ulimits=[
                 Ulimit(name="nofile", soft=1024, hard=1024),
@@ -161,13 +161,15 @@ def spec_for(
 
 
 @cache
-def guest_argument(preload: tuple[str, ...]) -> str:
-    """The guest's source, as the one argument that its container is started with."""
+def guest_argument(preload: tuple[str, ...], mounts: tuple[tuple[str, str], ...] = ()) -> str:
+    """The guest's source, as the one argument that its container is started with; where runs are nested,
+    what each mounts.
+    """
     folder = files("toolcrib_sandbox.guest")
     modules = [
         (f"toolcrib_sandbox.guest.{name}", (folder / f"{name}.py").read_text("utf-8")) for name in MODULES
     ]
-    return json.dumps({"modules": modules, "preload": preload})
+    return json.dumps({"modules": modules, "preload": preload, "mounts": dict(mounts)})
 
 
 @cache

@@ -62,6 +62,7 @@ class Warm:
         except SandboxError as error:
             self._failed(key, error)
             return
+        self._pool.refill()
         asked.add_done_callback(lambda done: self._came(key, done))
 
     def _came(self, key: Key, done: Future[Box]) -> None:

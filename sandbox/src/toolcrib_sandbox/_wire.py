@@ -62,7 +62,6 @@ def encode(request: RunRequest, mode: Mode, spec: Spec) -> list[bytes]:
         "artifact_bytes": spec.disk,
         "names": list(request.inputs),
         "sizes": [len(code), *(len(data) for data in request.inputs.values())],
-        "mounts": spec.mounts if mode == "burst" else {},
         "relay": "/run/egress.sock" if spec.socket else "",
     }
     head = json.dumps(message).encode()

@@ -28,6 +28,8 @@ from toolcrib_sandbox.settings import LOCAL_IMAGE, DockerSettings
 __all__ = ["DockerSandbox"]
 
 T = TypeVar("T")
+_REFILL_SECONDS = 0.02
+"""A run that lasts longer is not waited for: the next container is started beside it."""
 
 
 class DockerSandbox:
@@ -79,14 +81,15 @@ class DockerSandbox:
             frame = encode(request, "once", spec)
             began = time.monotonic()
             box = await self._take(lambda: self._pool.ask(spec), self._pool.discard)
+            refill = asyncio.get_running_loop().call_later(_REFILL_SECONDS, self._pool.refill)
             try:
                 queued = time.monotonic() - began
                 reply = await self._in_thread(box.run, request, frame)
+                result = result_of(reply, image, Durations(queued, box.start_seconds, reply.seconds))
             finally:
-                self._pool.discard(
-                    box
-                )  # also ends a run that was cancelled: its thread sees the channel close
-            result = result_of(reply, image, Durations(queued, box.start_seconds, reply.seconds))
+                refill.cancel()
+                # Also ends a run that was cancelled: its thread sees the channel close.
+                self._pool.discard(box)
             return replace(result, connections=passage.connections()) if passage else result
 
     async def _burst(self, image: Image, request: RunRequest) -> RunResult | None:
@@ -119,6 +122,7 @@ class DockerSandbox:
             if passage:
                 await passage.close()
             raise
+        self._pool.refill()
         return DockerSession(
             box,
             tenant,

@@ -76,12 +76,17 @@ async def test_folders_without_end(attack) -> None:
     assert [each.name for each in (await attack(code)).artifacts] == ["good"]
 
 
-async def test_a_file_that_may_not_be_read(attack, tier) -> None:
-    result = await attack("import os\nopen('x', 'w').write('s'); os.chmod('x', 0)")
-    assert result.exit_code == 0
-    assert (
-        result.artifacts == () and result.notes
-    ) or tier == "burst"  # there files are collected by their owner
+async def test_a_file_that_may_not_be_read(attack) -> None:
+    result = await attack("import os\nopen('x', 'w').write('s'); os.chmod('x', 0); os.mkdir('d', 0)")
+    assert (result.exit_code, result.artifacts) == (0, ())
+    assert [note for note in result.notes if "'x', too large or not to be read" in note], result.notes
+    assert "left out: folder that cannot be read (1)" in result.notes
+
+
+async def test_the_box_itself_is_locked(attack) -> None:
+    """Pid 1 holds it open from before, and it is its owner too."""
+    result = await attack("import os\nopen('x', 'w').write('s'); os.chmod('/box', 0)")
+    assert [(each.name, each.data) for each in result.artifacts] == [("x", b"s")]
 
 
 async def test_a_bomb_is_bytes(attack) -> None:
@@ -92,19 +97,43 @@ async def test_a_bomb_is_bytes(attack) -> None:
     assert bomb.media_type == "image/png" and len(bomb.data) < 1 << 17
 
 
-async def test_daemons_do_not_outlive_the_result(attack, tier) -> None:
-    code = """
-import os, time
+DAEMON = """
+import os, signal, time
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
+        for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
+            signal.signal(number, signal.SIG_IGN)
+        os.closerange(0, 3)
+        os.write(ready[1], b"!")
         time.sleep(60)
     os._exit(0)
-os.wait()
 """
+
+
+async def test_daemons_do_not_outlive_the_result(attack) -> None:
+    code = f"import os\nready = os.pipe()\n{DAEMON}\nos.wait(); os.read(ready[0], 1); print('daemon')"
     result = await attack(code)
-    assert result.exit_code == 0 and not result.timed_out
-    assert result.survivors == (1 if tier == "single-use" else 0)  # there the kernel ends them, uncounted
+    assert (result.exit_code, result.stdout, result.timed_out) == (0, "daemon\n", False)
+    assert result.survivors == 1
+    assert "1 processes were still there when the code had ended, and were killed" in result.notes
+
+
+async def test_nor_do_children_that_nobody_waits_for(attack) -> None:
+    code = "import os, time\nfor _ in range(5):\n if os.fork() == 0: time.sleep(60)\nprint('left')"
+    result = await attack(code)
+    assert (result.exit_code, result.stdout, result.survivors) == (0, "left\n", 5)
+
+
+async def test_nor_do_threads(attack) -> None:
+    """A daemon thread is no process: it ends with its own."""
+    code = (
+        "import threading, time\n"
+        "threading.Thread(target=lambda: (time.sleep(60), open('late', 'w')), daemon=True).start()\n"
+        "print('main')"
+    )
+    result = await attack(code)
+    assert (result.stdout, result.exit_code, result.survivors, result.artifacts) == ("main\n", 0, 0, ())
 
 
 async def test_threads_are_waited_for_as_python_does(attack) -> None:

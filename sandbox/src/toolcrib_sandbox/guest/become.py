@@ -13,15 +13,16 @@ import os
 import resource
 import signal
 import sys
-import threading
 import traceback
 import types
+from _signal import SIG_DFL, SIG_IGN  # type: ignore[import-not-found]
+from _signal import signal as set_signal  # the public one turns numbers into names first, each time
 from typing import Any
 
 __all__ = [
     "BOX",
     "LIBC",
-    "become_python",
+    "Program",
     "enter",
     "execute",
     "facts",
@@ -29,20 +30,23 @@ __all__ = [
     "flush",
     "harden",
     "run_shell",
+    "write",
 ]
 
 BOX = "/box"
 CODE = "<code>"
 SET_DUMPABLE = 4
 LIBC = ctypes.CDLL(None, use_errno=True)
+_DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+_IGNORED = tuple(map(int, set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}))
 _SHELLS = ("/bin/bash", "/bin/sh")
 
 
 def harden() -> None:
     """Code in here has our uid: it may not read or trace pid 1, and no signal of its reaches us."""
     LIBC.prctl(SET_DUMPABLE, 0, 0, 0, 0)
-    for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:
-        signal.signal(number, signal.SIG_IGN)
+    for number in _IGNORED:
+        set_signal(number, SIG_IGN)
 
 
 def facts() -> dict[str, Any]:
@@ -57,36 +61,61 @@ def facts() -> dict[str, Any]:
     return {**found, "links": links, "readonly": readonly, "python": sys.version.split()[0]}
 
 
-def enter(out: int, err: int, keep: int = -1) -> None:
+def write(path: str, data: bytes) -> None:
+    """Set a file of the kernel's."""
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.write(descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
+def enter(out: int, err: int, keep: int) -> None:
     """In a child: a session of its own, only its own descriptors, first to go when memory runs out."""
     os.setsid()
     os.dup2(out, 1)
     os.dup2(err, 2)
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    os.closerange(3, max(keep, 3))
-    os.closerange(keep + 1 if keep >= 3 else 3, most)
+    os.closerange(3, keep)
+    os.closerange(keep + 1, _DESCRIPTORS)
     LIBC.prctl(SET_DUMPABLE, 1, 0, 0, 0)
-    for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
-        signal.signal(number, signal.SIG_DFL)
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-        file.write("1000")
+    for number in _IGNORED:
+        set_signal(number, SIG_DFL)
+    with contextlib.suppress(OSError):
+        write("/proc/self/oom_score_adj", b"1000")
     os.chdir(BOX)
 
 
-def become_python() -> dict[str, Any]:
-    """The namespace in which Python code runs, as `__main__` of a program."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    for number, name in ((1, "stdout"), (2, "stderr")):
-        binary = io.BufferedWriter(io.FileIO(number, "w", closefd=False))
-        text = io.TextIOWrapper(binary, "utf-8", "backslashreplace", line_buffering=True)
-        setattr(sys, name, text)
-        setattr(sys, f"__{name}__", text)
-    module = types.ModuleType("__main__")
-    module.__dict__["__builtins__"] = builtins
-    sys.modules["__main__"] = module
-    sys.argv, sys.path[:0] = [""], [BOX]
-    return module.__dict__
+class Program:
+    """What Python code finds: its streams, and a `__main__`. Made once, by pid 1; each child becomes one."""
+
+    def __init__(self) -> None:
+        reader, writer = os.pipe()  # streams ask once what they are on
+        for number in (1, 2):
+            os.dup2(writer, number)
+        self._streams = [
+            io.TextIOWrapper(
+                io.BufferedWriter(io.FileIO(number, "w", closefd=False)),
+                "utf-8",
+                "backslashreplace",
+                line_buffering=True,
+            )
+            for number in (1, 2)
+        ]
+        for number in (1, 2):
+            os.dup2(0, number)
+        os.close(reader)
+        os.close(writer)
+        self._module = types.ModuleType("__main__")
+        self._module.__dict__["__builtins__"] = builtins
+
+    def become(self) -> dict[str, Any]:
+        """In a child: the namespace in which code runs. Pid 1 itself looks for no module in the box."""
+        set_signal(signal.SIGINT, signal.default_int_handler)
+        set_signal(signal.SIGPIPE, SIG_IGN)
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = self._streams  # type: ignore[misc]
+        sys.modules["__main__"] = self._module
+        sys.argv, sys.path[:0] = [""], [BOX]
+        return self._module.__dict__
 
 
 def execute(code: bytes, namespace: dict[str, Any], show: bool) -> int:
@@ -136,7 +165,8 @@ def flush() -> None:
 def finish(status: int) -> None:
     """End as the interpreter would: wait for threads, run exit functions, flush."""
     try:
-        threading._shutdown()  # type: ignore[attr-defined]
+        if threading := sys.modules.get("threading"):  # if nobody imported it, there are none
+            threading._shutdown()
         atexit._run_exitfuncs()
     except BaseException:
         traceback.print_exc()

@@ -13,6 +13,10 @@ from typing import Any
 __all__ = ["Channel", "take_channel"]
 
 
+_AT_ONCE = 1 << 16
+"""Bytes that a pipe takes in one piece; each piece is a way through the engine of its own."""
+
+
 class Channel:
     """Frames to and from the host. When it closes, the owner of this sandbox is gone, and pid 1 ends at
     once, taking all with it.
@@ -41,7 +45,10 @@ class Channel:
     def send(self, kind: bytes, message: dict[str, Any], *payload: bytes) -> None:
         """One frame, and the bytes that belong to it."""
         head = json.dumps(message).encode()
-        for data in (kind + struct.pack(">I", len(head)) + head, *payload):
+        parts = [kind + struct.pack(">I", len(head)) + head, *payload]
+        if sum(map(len, parts)) <= _AT_ONCE:
+            parts = [b"".join(parts)]
+        for data in parts:
             view = memoryview(data)
             while view:
                 view = view[os.write(self.out, view) :]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
-
-from toolcrib_sandbox.guest.become import BOX
 
 __all__ = ["Files", "Found", "collect", "put_inputs", "search"]
 
@@ -29,14 +28,31 @@ class Files:
     notes: list[str] = field(default_factory=list)
 
 
-def put_inputs(names: Sequence[str], contents: Sequence[bytes]) -> None:
-    """Write files below the box; the host has checked the names."""
+def put_inputs(box: int, names: Sequence[str], contents: Sequence[bytes]) -> None:
+    """Write files below the folder that `box` is open on; the host has checked the names."""
     for name, data in zip(names, contents, strict=False):
-        path = os.path.join(BOX, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
-        with open(descriptor, "wb") as file:
-            file.write(data)
+        with _inside(box, name, make=True) as (folder, last):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
+            with open(os.open(last, flags, 0o644, dir_fd=folder), "wb") as file:
+                file.write(data)
+
+
+@contextlib.contextmanager
+def _inside(box: int, path: str, make: bool = False) -> Iterator[tuple[int, str]]:
+    """The folder that holds the last part of `path`, reached through no link."""
+    folder = os.dup(box)
+    try:
+        *folders, last = path.split("/")
+        for part in folders:
+            if make:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(part, 0o755, dir_fd=folder)
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        yield folder, last
+    finally:
+        os.close(folder)
 
 
 class _Search:
@@ -86,46 +102,36 @@ class _Search:
         self.passed[why] = self.passed.get(why, 0) + 1
 
 
-def search(notes: list[str] | None = None) -> Found:
+def search(box: int, notes: list[str] | None = None) -> Found:
     """The regular files below the box; hidden ones are not looked at, others that are none are noted."""
     looking = _Search()
-    folder = os.open(BOX, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        looking.walk(folder)
-    finally:
-        os.close(folder)
+    os.fchmod(box, 0o700)  # whatever the code made of it
+    looking.walk(box)
     if notes is not None:
         passed = sorted(looking.passed.items())
         notes += [f"left out: {why} ({count})" for why, count in passed][:MAX_NOTES]
     return looking.found
 
 
-def _read(path: str, most: int) -> bytes | None:
-    folder = os.open(BOX, os.O_RDONLY | os.O_DIRECTORY)
+def _read(box: int, path: str, most: int) -> bytes | None:
     try:
-        *folders, name = path.split("/")
-        for part in folders:
-            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-            os.close(folder)
-            folder = inner
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-        with open(os.open(name, flags, dir_fd=folder), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_size > most:
-                return None
-            return file.read(most)
+        with _inside(box, path) as (folder, last):
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+            with open(os.open(last, flags, dir_fd=folder), "rb") as file:
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_size > most:
+                    return None
+                return file.read(most)
     except OSError:
         return None
-    finally:
-        os.close(folder)
 
 
-def collect(before: Mapping[str, tuple[int, int, int, int]], count: int, most: int) -> Files:
+def collect(box: int, before: Mapping[str, tuple[int, int, int, int]], count: int, most: int) -> Files:
     """New and changed files, at most `count` and `most` bytes in all."""
     files = Files()
-    changed = sorted(path for path, what in search(files.notes).items() if before.get(path) != what)
+    changed = sorted(path for path, what in search(box, files.notes).items() if before.get(path) != what)
     for path in changed[:count]:
-        data = _read(path, most)
+        data = _read(box, path, most)
         if data is not None:
             most -= len(data)
             files.names.append(path)

@@ -5,24 +5,27 @@ from __future__ import annotations
 import os
 import resource
 import socket
-import threading
 
 from toolcrib_sandbox.guest.channel import Channel
 
-__all__ = ["RELAY_PORT", "start_relay"]
+__all__ = ["PROXY", "RELAY_PORT", "start_relay"]
 
 RELAY_PORT = 3128
+PROXY = dict.fromkeys(
+    ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), f"http://127.0.0.1:{RELAY_PORT}"
+)
+"""What tells programs of it, in their environment."""
 
 
 def start_relay(path: str, channel: Channel) -> int:
     """Start it in a process of its own, listening when this returns; its pid."""
     listener = socket.create_server(("127.0.0.1", RELAY_PORT), backlog=64)
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
-        os.environ[name] = f"http://127.0.0.1:{RELAY_PORT}"
     pid = os.fork()
     if pid:
         listener.close()
         return pid
+    import threading  # here only: a process that has it forks at twice the price
+
     try:
         os.close(channel.into)
         os.close(channel.out)
@@ -36,6 +39,8 @@ def start_relay(path: str, channel: Channel) -> int:
 
 
 def _serve(inner: socket.socket, path: str) -> None:
+    import threading
+
     outer = socket.socket(socket.AF_UNIX)
     try:
         outer.connect(path)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import struct
 import time
+from typing import Any
 
-from toolcrib_sandbox.guest.become import become_python, enter, execute, flush
-from toolcrib_sandbox.guest.files import put_inputs, search
+from toolcrib_sandbox.guest.ahead import SESSION, Ahead
+from toolcrib_sandbox.guest.become import Program
 from toolcrib_sandbox.guest.relay import start_relay
 from toolcrib_sandbox.guest.runs import Run
-from toolcrib_sandbox.guest.watching import Capture, drain, kill, told, watch
+from toolcrib_sandbox.guest.watching import drain, kill, told, watch
 
 __all__ = ["Session"]
 
@@ -21,20 +19,15 @@ ANEW = "The session began anew: variables of earlier runs are lost, files are st
 class Session:
     """Takes one run after the other. A run that is ended from outside takes the variables with it."""
 
-    def __init__(self) -> None:
-        self.pid = 0
+    def __init__(self, ahead: Ahead, box: int, program: Program) -> None:
+        self.child: Ahead | None = ahead
+        self.box, self.program = box, program
         self.relay = 0
-        self.runs = 0
-        self.control: socket.socket | None = None
-        self.captures: tuple[Capture, Capture] | None = None
 
     def run(self, run: Run) -> None:
         """Run Python in the child that remembers, shell in a process of its own."""
-        try:
-            put_inputs(run.request["names"], run.inputs)
-            run.before = search()
-        except OSError as error:
-            return run.refuse(f"the inputs cannot be written: {error.strerror}\n")
+        if why := run.put(self.box, fresh=False):
+            return run.refuse(why)
         if run.request["relay"] and not self.relay:
             self.relay = start_relay(run.request["relay"], run.channel)
         if run.request["language"] == "shell":
@@ -42,92 +35,60 @@ class Session:
         return self._python(run)
 
     def _shell(self, run: Run) -> None:
-        captures = run.captures()
-        pid = run.fork(*captures)
-        status, timed_out = watch(pid, captures, run.request["wall"], run.channel.into)
+        shell = Ahead(self.program)
+        run.begin(shell)
+        status, timed_out = watch(shell.pid, shell.captures, run.request["wall"], run.channel.into)
         survivors = kill(self._ours())
-        drain(captures)
-        run.reply(told(status, timed_out), survivors, run.collect(), *captures)
-        for capture in captures:
-            capture.close()
+        drain(shell.captures)
+        run.reply(told(status, timed_out), survivors, shell.captures)
+        shell.close()
 
     def _python(self, run: Run) -> None:
-        if not self.pid:
-            self._start(run)
-        assert self.captures is not None and self.control is not None
-        for capture in self.captures:
+        if self.child is None:
+            self.child = Ahead(self.program)
+            run.notes.append(ANEW)
+        child = self.child
+        for capture in child.captures:
             capture.begin()
-        self.runs += 1
-        start = run.start = time.monotonic()
-        try:
-            self.control.settimeout(run.request["wall"])
-            self.control.sendall(struct.pack(">I", len(run.code)) + run.code)
-        except OSError:
-            pass  # it died or does not listen, which is seen next
-        wall = max(0.0, run.request["wall"] - (time.monotonic() - start))
-        status, timed_out = watch(self.pid, self.captures, wall, run.channel.into, self.control.fileno())
-        said = self._said() if status is None else None
+        run.start = time.monotonic()
+        child.control.settimeout(run.request["wall"])
+        child.begin(SESSION, run.code, run.caps, bool(self.relay))
+        ending = self._watch(child, run)
+        survivors = kill(self._ours())
+        drain(child.captures)
+        run.reply(ending, survivors, child.captures)
+        if not self._ours() & {child.pid}:
+            child.close()
+
+    def _watch(self, child: Ahead, run: Run) -> dict[str, Any]:
+        """How the run ended; if the child did with it, it is forgotten."""
+
+        def left() -> float:
+            return max(0.0, float(run.request["wall"]) - (time.monotonic() - run.start))
+
+        into, ready = run.channel.into, child.control.fileno()
+        status, timed_out = watch(child.pid, child.captures, left(), into, ready)
+        said = _said(child) if status is None else None
         if status is None and said is None:  # it let go of the control socket: it has ended, or will be
-            left = max(0.0, run.request["wall"] - (time.monotonic() - start))
-            status, timed_out = watch(self.pid, self.captures, left, run.channel.into)
+            status, timed_out = watch(child.pid, child.captures, left(), into)
         ending = told(status, timed_out)
         if status is None:
-            ending["exit"] = said
-            survivors = kill(self._ours())
-        else:
-            self.pid = 0
-            survivors = kill(self._ours())
-        drain(self.captures)
-        captures = self.captures
-        if not self.pid:
-            self._forget(run, timed_out)
-        run.reply(ending, survivors, run.collect(), *captures)
+            return {**ending, "exit": said}
+        self.child = None
+        run.notes.append(
+            "The run took too long and was killed; the session's variables are lost with it"
+            if timed_out
+            else "The session's process has ended; its variables are lost"
+        )
+        return ending
 
     def _ours(self) -> set[int]:
-        return {pid for pid in (self.pid, self.relay) if pid}
-
-    def _start(self, run: Run) -> None:
-        self.captures = captures = run.captures()
-        if self.runs:
-            run.notes.append(ANEW)
-        ours, theirs = socket.socketpair()
-        self.pid = os.fork()
-        if not self.pid:
-            try:
-                enter(captures[0].writer, captures[1].writer, keep=theirs.fileno())
-                _serve(theirs)
-            finally:
-                os._exit(125)
-        for capture in captures:
-            os.close(capture.writer)
-        theirs.close()
-        self.control = ours
-
-    def _said(self) -> int | None:
-        """The exit code that the child tells; it may lie, about itself."""
-        assert self.control is not None
-        try:
-            return self.control.recv(1)[0]
-        except (OSError, IndexError):
-            return None
-
-    def _forget(self, run: Run, timed_out: bool) -> None:
-        assert self.captures is not None and self.control is not None
-        if timed_out:
-            run.notes.append("The run took too long and was killed; the session's variables are lost with it")
-        else:
-            run.notes.append("The session's process has ended; its variables are lost")
-        for capture in self.captures:
-            capture.close()
-        self.control.close()
-        self.captures = self.control = None
+        return {pid for pid in (self.child.pid if self.child else 0, self.relay) if pid}
 
 
-def _serve(control: socket.socket) -> None:
-    namespace = become_python()
-    while head := control.recv(4, socket.MSG_WAITALL):
-        (size,) = struct.unpack(">I", head)
-        code = control.recv(size, socket.MSG_WAITALL) if size else b""
-        status = execute(code, namespace, show=True)
-        flush()
-        control.sendall(bytes([status]))
+def _said(child: Ahead) -> int | None:
+    """The exit code that the child tells; it may lie, about itself."""
+    try:
+        return child.control.recv(1)[0]
+    except (OSError, IndexError):
+        return None

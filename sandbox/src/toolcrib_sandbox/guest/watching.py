@@ -8,6 +8,7 @@ import select
 import signal
 import time
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any
 
 __all__ = ["Capture", "drain", "kill", "oom_kills", "others", "told", "watch"]
@@ -16,7 +17,7 @@ __all__ = ["Capture", "drain", "kill", "oom_kills", "others", "told", "watch"]
 class Capture:
     """The beginning of what comes out of a pipe, and how much it was in all."""
 
-    def __init__(self, cap: int) -> None:
+    def __init__(self, cap: int = 0) -> None:
         self.reader, self.writer = os.pipe()
         os.set_blocking(self.reader, False)
         self.cap, self.head, self.total, self.open = cap, bytearray(), 0, True
@@ -51,13 +52,23 @@ def drain(captures: Sequence[Capture]) -> None:
                 break
 
 
+@cache
+def _oom_file() -> int:
+    """Where the kernel counts what it killed in this cgroup for want of memory; -1 if it does not tell."""
+    for path in ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events"):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY)
+            if b"oom_kill " in os.pread(descriptor, 4096, 0):
+                return descriptor
+    return -1
+
+
 def oom_kills() -> int:
     """How often the kernel killed in this cgroup for want of memory; -1 where it cannot be told."""
-    for path in ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events"):
-        with contextlib.suppress(OSError), open(path) as file:
-            for line in file:
-                if line.startswith("oom_kill "):
-                    return int(line.split()[1])
+    with contextlib.suppress(OSError):
+        for line in os.pread(_oom_file(), 4096, 0).splitlines():
+            if line.startswith(b"oom_kill "):
+                return int(line.split()[1])
     return -1
 
 
@@ -75,6 +86,10 @@ def others(spared: Collection[int]) -> list[int]:
 
 def kill(spared: Collection[int] = ()) -> int:
     """Kill every process but pid 1 and `spared`, wait until none is left; how many they were."""
+    try:
+        os.kill(-1, 0)
+    except ProcessLookupError:
+        return 0  # nobody is there, as after most runs
     survivors = len(left := others(spared))
     while not spared:
         with contextlib.suppress(ProcessLookupError):
