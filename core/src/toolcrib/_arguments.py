@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, Protocol
 
 import orjson
@@ -24,21 +23,24 @@ MAX_BYTES = 256 * 1024
 
 
 class Frozen:
-    """Validated arguments: `values` as the tool takes them, `plain` as JSON has them."""
+    """Validated arguments: `values` as the tool takes them, `plain` as JSON has them, `canonical` as bytes
+    with sorted keys.
+    """
+
+    __slots__ = ("_digest", "canonical", "plain", "values")
 
     def __init__(self, values: Mapping[str, Any], plain: dict[str, Any]) -> None:
         self.values = values
         self.plain = plain
+        self.canonical = orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
+        self._digest = ""
 
-    @cached_property
-    def canonical(self) -> bytes:
-        """`plain` as canonical JSON (sorted keys)."""
-        return orjson.dumps(self.plain, option=orjson.OPT_SORT_KEYS)
-
-    @cached_property
+    @property
     def digest(self) -> str:
-        """SHA-256 of the canonical JSON, hex."""
-        return hashlib.sha256(self.canonical).hexdigest()
+        """SHA-256 of the canonical JSON, hex; worked out when it is first asked for."""
+        if not self._digest:
+            self._digest = hashlib.sha256(self.canonical).hexdigest()
+        return self._digest
 
 
 class Arguments(Protocol):
@@ -95,10 +97,15 @@ def _invalid(tool: str, *problems: str) -> InvalidArguments:
 
 
 class TypedArguments:
-    """Arguments of a Python function, checked by a pydantic model that `_schema` made from its signature."""
+    """Arguments of a Python function, checked by a pydantic model that `_schema` made from its signature.
 
-    def __init__(self, model: Any, schema: dict[str, Any]) -> None:
+    `is_plain` says that every value is a text, a number, true, false or null as it is, so that the tool's
+    values are what JSON has.
+    """
+
+    def __init__(self, model: Any, schema: dict[str, Any], *, is_plain: bool = False) -> None:
         self.schema = schema
+        self._is_plain = is_plain
         self._validator = model.__pydantic_validator__
         self._serializer = model.__pydantic_serializer__
 
@@ -108,7 +115,8 @@ class TypedArguments:
             checked = self._validator.validate_json(raw)
         except ValueError as error:  # pydantic's ValidationError is one
             raise _invalid(tool, *_problems(error)) from error
-        return Frozen(checked.__dict__, self._serializer.to_python(checked, mode="json"))
+        values = checked.__dict__
+        return Frozen(values, values if self._is_plain else self._serializer.to_python(checked, mode="json"))
 
 
 def _problems(error: ValueError) -> list[str]:

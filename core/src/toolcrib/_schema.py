@@ -122,7 +122,19 @@ def _typed(name: str, fields: dict[str, Any]) -> TypedArguments:
             rule="parameters are made of JSON types, enums, dates, dataclasses or pydantic models",
             remedy="Change the annotation",
         ) from error
-    return TypedArguments(model, schema)
+    return TypedArguments(model, schema, is_plain=all(_is_plain(*field) for field in fields.values()))
+
+
+_PLAIN = (str, int, float, bool)
+
+
+def _is_plain(hint: Any, field: Any) -> bool:
+    """Whether a checked value is what JSON has, and cannot be changed: nothing that a marker, a subclass or a
+    default could make into something else.
+    """
+    if not field.is_required() and type(field.default) not in (*_PLAIN, type(None)):
+        return False
+    return any(hint is kind or hint == kind | None for kind in _PLAIN)
 
 
 def _tidy(schema: dict[str, Any]) -> dict[str, Any]:

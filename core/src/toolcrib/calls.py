@@ -57,7 +57,7 @@ class ToolCall:
         return self.idempotency_key or f"{self.principal.run}:{self.call_id}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class ToolResult:
     """What came of a call; refusals and failures are results too.
 
@@ -79,7 +79,45 @@ class ToolResult:
     duration: float = 0.0
     retry_after: float | None = None
 
+    def __init__(
+        self,
+        call_id: str,
+        tool: str,
+        status: Status,
+        text: str,
+        value: Any = None,
+        decision: Decision | None = None,
+        approval: str | None = None,
+        artifact: str | None = None,
+        labels: frozenset[str] = frozenset(),
+        attempts: int = 0,
+        duration: float = 0.0,
+        retry_after: float | None = None,
+    ) -> None:
+        # By the slots themselves, as in `Decision`: this is on the way of every call.
+        _set_call_id(self, call_id)
+        _set_tool(self, tool)
+        _set_status(self, status)
+        _set_text(self, text)
+        _set_value(self, value)
+        _set_decision(self, decision)
+        _set_approval(self, approval)
+        _set_artifact(self, artifact)
+        _set_labels(self, labels)
+        _set_attempts(self, attempts)
+        _set_duration(self, duration)
+        _set_retry_after(self, retry_after)
+
     @property
     def is_error(self) -> bool:
         """True for everything but `done`."""
         return self.status != "done"
+
+
+_result: Any = ToolResult
+_set_call_id, _set_tool = _result.call_id.__set__, _result.tool.__set__
+_set_status, _set_text = _result.status.__set__, _result.text.__set__
+_set_value, _set_decision = _result.value.__set__, _result.decision.__set__
+_set_approval, _set_artifact = _result.approval.__set__, _result.artifact.__set__
+_set_labels, _set_attempts = _result.labels.__set__, _result.attempts.__set__
+_set_duration, _set_retry_after = _result.duration.__set__, _result.retry_after.__set__

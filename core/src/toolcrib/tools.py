@@ -90,8 +90,9 @@ class Tool:
     """A tool as the registry holds it; `name` is canonical (`crm.get_record`), `timeout` is in seconds.
 
     `targets` and `sensitive` are parameter names; `sandbox` says which are limits of the sandbox that its
-    code runs in, None if it runs none. `fingerprint` is a SHA-256 over name, description, schema
-    and effect: what the lock and an approval are bound to.
+    code runs in, None if it runs none. `takes_context` is False where `start` does not look at its context,
+    so that none need be made. `fingerprint` is a SHA-256 over name, description, schema and effect: what the
+    lock and an approval are bound to.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Tool:
     pack_version: str = ""
     aliases: tuple[str, ...] = ()
     sandbox: Sandboxed | None = None
+    takes_context: bool = True
     wire_name: str = field(init=False)
     fingerprint: str = field(init=False)
 
@@ -241,6 +243,7 @@ def _tool_from(function: Callable[..., Any], pack: str, pack_version: str) -> To
         pack_version=pack_version,
         aliases=tuple(f"{pack}.{alias}" for alias in spec.aliases),
         sandbox=spec.sandbox,
+        takes_context=signature.context is not None,
     )
 
 
@@ -277,6 +280,7 @@ def declared_tool(
         start=lambda values, context: call(values),
         idempotent=idempotent,
         labels=frozenset(labels),
+        takes_context=False,
     )
 
 

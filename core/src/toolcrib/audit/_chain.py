@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -35,6 +36,9 @@ class Head(NamedTuple):
     hash: bytes
     ts: bytes
 
+
+_head = partial(tuple.__new__, Head)
+"""As `Head(...)`, without the Python function in between: this is on the way of every record."""
 
 GENESIS = Head(0, b"0" * 64, b"")
 """Before the first record."""
@@ -73,7 +77,7 @@ def link(head: Head, records: Sequence[bytes], segment: int, ts: bytes, writer: 
         body = _BODY % (prev, segment, seq, ts, writer, record)
         prev = sha256(body).hexdigest().encode()
         lines.append(_LINE % (prev, body[1:]))
-    return b"".join(lines), Head(seq, prev, ts)
+    return b"".join(lines), _head((seq, prev, ts))
 
 
 def follow(lines: Sequence[bytes], segment: int, head: Head) -> tuple[int, Head]:

@@ -15,7 +15,7 @@ import orjson
 
 from toolcrib.errors import AuditError
 
-__all__ = ["MAX_RECORD", "RESERVED", "canonical", "encode"]
+__all__ = ["MAX_RECORD", "RESERVED", "Encoded", "canonical", "encode"]
 
 RESERVED = frozenset({"hash", "prev", "segment", "seq", "ts", "v", "writer"})
 """The log's own fields: readers put them beside the caller's, so a caller may not use them."""
@@ -42,8 +42,21 @@ def canonical(value: Any) -> bytes:
     return data
 
 
+class Encoded(dict[str, Any]):
+    """A record together with `data`, its canonical bytes: whoever has searched these appends it, so that what
+    is written is what was searched. The log takes the bytes as they are; a later change of the record is not
+    written.
+    """
+
+    __slots__ = ("data",)
+
+    data: bytes
+
+
 def encode(record: Mapping[str, Any]) -> bytes:
     """A caller's record as canonical bytes; `AuditError` where it may not stand in the log."""
+    if type(record) is Encoded:
+        return record.data
     data = canonical(record if type(record) is dict else dict(record))
     if not RESERVED.isdisjoint(record):
         clash = ", ".join(sorted(RESERVED & record.keys()))

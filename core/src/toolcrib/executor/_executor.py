@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ToolExecutor"]
 
+_UNREAD = Facts(arguments={})
+"""The facts of every call for which no condition reads any."""
+
 NOT_JSON = b"\0"
 """What the loop guard counts for arguments that have no JSON form: all of them are one ask."""
 
@@ -195,8 +198,9 @@ class ToolExecutor:
 
     @staticmethod
     def _facts(case: Case) -> Facts:
-        assert case.arguments is not None
-        assert case.tool is not None
+        assert case.tool is not None and case.arguments is not None and case.candidates is not None
+        if case.tool.sandbox is None and not case.candidates.reads:
+            return _UNREAD
         facts = Facts(
             arguments=case.arguments.plain,
             labels=case.labels,

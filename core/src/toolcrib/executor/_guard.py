@@ -27,12 +27,13 @@ class LoopGuard:
         self, repeats: int, window: float, *, clock: Callable[[], float] = time.monotonic, most: int = MOST
     ) -> None:
         self._repeats, self._window, self._clock, self._most = repeats, window, clock, most
-        self._asks: OrderedDict[object, tuple[int, float]] = OrderedDict()
+        self._asks: OrderedDict[int, tuple[int, float]] = OrderedDict()
 
     def count(self, principal: Principal, tool: str, raw: bytes) -> None:
         """Count one ask; raises `LoopStopped` when it is one too many."""
         # By hash (64 bits, keyed per process), never the bytes: orjson's take 4 kB each, however few they are
-        shrunk = (*principal.subjects, principal.tenant, principal.session, principal.run, tool, hash(raw))
+        who = (principal.subjects, principal.tenant, principal.session, principal.run)
+        shrunk = hash((who, tool, raw))
         now = self._clock()
         count, since = self._asks.get(shrunk, (0, now))
         if now - since > self._window:

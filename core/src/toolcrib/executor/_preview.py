@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import orjson
 from toolcrib._arguments import to_json
 from toolcrib.errors import CallDenied, PackError
 from toolcrib.executor._case import Case
+from toolcrib.executor._deadline import within
 from toolcrib.executor._records import Records
 from toolcrib.executor._results import Unserialisable, pack_up
 from toolcrib.executor._words import describe
@@ -21,6 +21,7 @@ from toolcrib.tools import Tool
 if TYPE_CHECKING:
     from toolcrib._arguments import Frozen
     from toolcrib.audit import AuditLog
+    from toolcrib.context import CallContext
 
 __all__ = ["Previewer"]
 
@@ -60,8 +61,7 @@ class Previewer:
 
     async def _run(self, inner: Case, tool: Tool, values: Any) -> tuple[Any, str]:
         context = self._worker.context(inner, tool.timeout)
-        async with asyncio.timeout(tool.timeout):
-            result = await tool.start(values, context)
+        result = await within(tool.timeout, _started(tool, values, context))
         handover = pack_up(result, self._worker.redactor, LARGEST)
         if handover.value is None and handover.whole is None:
             return None, ""  # the tool says that there is no record: `before` is absent
@@ -81,6 +81,10 @@ class Previewer:
                 remedy="Ask the pack's author, or lock another version",
             )
         return found
+
+
+async def _started(tool: Tool, values: Any, context: CallContext) -> Any:
+    return await tool.start(values, context)
 
 
 def _inner(case: Case, tool: Tool, arguments: Frozen) -> Case:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
+from toolcrib.audit._record import Encoded, encode
 from toolcrib.calls import ToolResult
 from toolcrib.executor._case import Case
 from toolcrib.executor._words import writable
@@ -42,7 +43,7 @@ class Records:
         self._hmac_key, self._redactor, self._shadow = hmac_key, redactor, shadow
         self._known: dict[int, tuple[Decision, dict[str, Any]]] = {}
 
-    def refusal(self, case: Case, result: ToolResult) -> dict[str, Any]:
+    def refusal(self, case: Case, result: ToolResult) -> Encoded:
         """The one record of a call that never ran."""
         record = self._call("refusal", case)
         self._add_arguments(record, case)
@@ -54,7 +55,7 @@ class Records:
             record["approval"] = result.approval
         return self.clean(record)
 
-    def intent(self, case: Case) -> dict[str, Any]:
+    def intent(self, case: Case) -> Encoded:
         """What is about to happen; durable before anything does."""
         record = self._call("intent", case)
         self._add_arguments(record, case)
@@ -66,7 +67,7 @@ class Records:
                 record["edited"] = {"asked": self.arguments(case.tool, case.asked.plain)}
         return self.clean(record)
 
-    def outcome(self, case: Case, result: ToolResult, digest: str) -> dict[str, Any]:
+    def outcome(self, case: Case, result: ToolResult, digest: str) -> Encoded:
         """What came of it."""
         record = self._call("outcome", case)
         record["status"] = result.status
@@ -93,7 +94,7 @@ class Records:
         arguments: Mapping[str, Any],
         inner: Case | None = None,
         **more: Any,
-    ) -> dict[str, Any]:
+    ) -> Encoded:
         """Intent or outcome of a preview, which is a read inside the call, with the secrets of `inner`."""
         record = self._call(kind, case)
         record.update(tool=tool.name, effect="read", preview_of=case.call.call_id, id=f"{case.id}p")
@@ -113,13 +114,13 @@ class Records:
         return {name: digest(value) if name in sensitive else value for name, value in plain.items()}
 
     def _call(self, kind: str, case: Case) -> dict[str, Any]:
-        call = case.call
+        call, tool = case.call, case.tool
         principal = call.principal
         record: dict[str, Any] = {
             "kind": kind,
             "id": case.id,
             "call": writable(str(call.call_id)[:200]),
-            "tool": writable(str(call.tool)[:200]),
+            "tool": writable(str(call.tool)[:200]) if tool is None else tool.name,
             "agent": principal.agent,
             "tenant": principal.tenant,
             "session": principal.session,
@@ -127,9 +128,8 @@ class Records:
         }
         if principal.user is not None:
             record["user"] = principal.user
-        tool = case.tool
         if tool is not None:
-            record["tool"], record["pack"], record["effect"] = tool.name, tool.pack, tool.effect
+            record["pack"], record["effect"] = tool.pack, tool.effect
             if tool.pack_version:
                 record["pack_version"] = tool.pack_version
         return record
@@ -209,10 +209,13 @@ class Records:
         argument = rest.partition(".")[0]
         return self.arguments(case.tool, {argument: value})[argument]
 
-    def clean(self, record: dict[str, Any]) -> dict[str, Any]:
-        """The record without any secret that was handed out in this process."""
-        cleaned: dict[str, Any] = self._redactor.clean_value(record)
-        return cleaned
+    def clean(self, record: dict[str, Any]) -> Encoded:
+        """The record without any secret handed out in this process, as the bytes that were searched."""
+        data = encode(record)
+        cleaned: dict[str, Any] = self._redactor.clean_value(record, data)
+        found = Encoded(cleaned)
+        found.data = data if cleaned is record else encode(cleaned)
+        return found
 
 
 def _add_secrets(record: dict[str, Any], case: Case) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -18,8 +17,7 @@ class Unserialisable(Exception):
     """The tool ran, but what it returned has no JSON form."""
 
 
-@dataclass(frozen=True, slots=True)
-class Handover:
+class Handover(NamedTuple):
     """A result ready to hand over; `whole` is set when it must become an artifact first."""
 
     value: Any
@@ -38,7 +36,7 @@ def pack_up(value: Any, redactor: Redactor, limit: int) -> Handover:
     except (TypeError, ValueError, RecursionError) as error:
         raise Unserialisable(f"{type(value).__name__}: {error}") from error
     plain = value if type(value) in (int, bool, type(None)) else orjson.loads(data)
-    cleaned = redactor.clean_value(plain)
+    cleaned = redactor.clean_value(plain, data)
     if cleaned is not plain:
         plain, data = cleaned, orjson.dumps(cleaned)
     digest = hashlib.sha256(data).hexdigest()

@@ -182,11 +182,11 @@ class Settler:
             text="the caller went away",
             decision=case.decision,
         )
-        record = (
-            self._records.outcome(case, result, "") if case.intended else self._records.refusal(case, result)
-        )
+        records = self._records
         try:
-            await self._audit.append(record)
+            await self._audit.append(
+                records.outcome(case, result, "") if case.intended else records.refusal(case, result)
+            )
         finally:
             await self._let_go(case, result)
 

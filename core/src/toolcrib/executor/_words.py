@@ -64,6 +64,8 @@ def describe(error: BaseException, clean: Callable[[str], str] = str) -> str:
 
 def writable(text: str) -> str:
     """`text` as UTF-8 can hold it: half a surrogate pair, which JSON can bring, becomes its code."""
+    if text.isascii():
+        return text
     return text.encode("utf-8", "backslashreplace").decode()
 
 

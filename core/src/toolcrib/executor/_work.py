@@ -12,21 +12,23 @@ import asyncio
 import functools
 import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolcrib.calls import Status
 from toolcrib.context import CallContext
 from toolcrib.errors import SecretError, ToolError
-from toolcrib.executor._case import Case, Progress
-from toolcrib.executor._notes import take_note
-from toolcrib.secrets import Stream
+from toolcrib.executor._case import Case
+from toolcrib.executor._deadline import within
+from toolcrib.executor._supplies import Supplies
+from toolcrib.principal import Principal
 
 if TYPE_CHECKING:
     from toolcrib.artifacts import ArtifactStore
     from toolcrib.executor._secrets import SecretGate
     from toolcrib.sandbox import Sandbox
+    from toolcrib.secrets import Secret
+    from toolcrib.tools import Tool
 
 __all__ = ["Ended", "Worker", "is_cancelled_from_outside"]
 
@@ -34,8 +36,7 @@ FIRST_PAUSE = 0.2
 """Seconds before the first retry where the vendor names none; doubled each time, with jitter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """How a tool ended: with a value, or with an error and what that means."""
 
     status: Status
@@ -53,57 +54,56 @@ class Worker:
         artifacts: ArtifactStore,
         sandbox: Callable[[], Sandbox] | None = None,
     ) -> None:
-        self._secrets, self._attempts = secrets, attempts
-        self._artifacts, self._sandbox = artifacts, sandbox
+        self._secrets, self._attempts, self._artifacts = secrets, attempts, artifacts
         self.redactor = secrets.redactor
+        always: dict[str, Any] = {"learn": self.redactor.learn}
+        if sandbox is not None:
+            always["sandbox"] = sandbox
+        self._context = functools.partial(CallContext, **always)
 
     async def run(self, case: Case) -> Ended:
         """Start the tool and see it to its end. Only a cancellation from outside is raised."""
         tool, arguments = case.tool, case.arguments
         assert tool is not None and arguments is not None
-        context = self.context(case, tool.timeout)
+        context = self.context(case, tool.timeout) if tool.takes_context else _UNASKED
         case.started = True
         try:
-            async with asyncio.timeout(tool.timeout):
-                while True:
-                    case.attempts += 1
-                    try:
-                        return Ended("done", await tool.start(arguments.values, context))
-                    except ToolError as error:
-                        case.untouched = case.untouched and error.happened is False
-                        pause = self._pause(case, error)
-                        if pause is None or time.monotonic() + pause > context.deadline:
-                            return self._judge(case, error)
-                    await asyncio.sleep(pause)
+            return await within(tool.timeout, self._try(case, tool, arguments.values, context))
         except BaseException as error:
             if is_cancelled_from_outside(error):
                 raise
             return self._judge(case, error)
 
+    async def _try(self, case: Case, tool: Tool, values: Mapping[str, Any], context: CallContext) -> Ended:
+        """Once, or again while that may help and does no harm."""
+        deadline = time.monotonic() + tool.timeout
+        while True:
+            case.attempts += 1
+            try:
+                return Ended("done", await tool.start(values, context))
+            except ToolError as error:
+                case.untouched = case.untouched and error.happened is False
+                pause = self._pause(case, error)
+                if pause is None or time.monotonic() + pause > deadline:
+                    return self._judge(case, error)
+            await asyncio.sleep(pause)
+
     def context(self, case: Case, timeout: float) -> CallContext:
         """What the running tool may ask for."""
         assert case.tool is not None
-
-        stream = Stream(self.redactor)
-
-        def progress(message: str, fraction: float | None) -> None:
-            if case.watch is not None:
-                case.tell(Progress(stream.clean(message), fraction))
-
-        return CallContext(
+        call, supplies = case.call, Supplies(case, self._secrets, self._artifacts)
+        return self._context(
             tool=case.tool.name,
-            principal=case.call.principal,
-            call_id=case.call.call_id,
-            idempotency_key=case.call.key,
+            principal=call.principal,
+            call_id=call.call_id,
+            idempotency_key=call.key,
             deadline=time.monotonic() + timeout,
-            fetch_secret=functools.partial(self._secrets.use, case),
-            fetch_anew=functools.partial(self._secrets.use_anew, case),
-            replace_secret=functools.partial(self._secrets.replace, case),
-            learn=self.redactor.learn,
-            on_progress=progress,
-            on_note=lambda name, fact: take_note(case.notes, name, fact),
-            artifacts=lambda: self._artifacts.of(case.call.principal.tenant),
-            **({"sandbox": self._sandbox} if self._sandbox is not None else {}),
+            fetch_secret=supplies.secret,
+            fetch_anew=supplies.secret_anew,
+            replace_secret=supplies.replace_secret,
+            on_progress=supplies.progress,
+            on_note=supplies.note,
+            artifacts=supplies.artifacts,
         )
 
     def _pause(self, case: Case, error: ToolError) -> float | None:
@@ -124,6 +124,25 @@ class Worker:
             return Ended("failed", error=error)
         nothing_happened = isinstance(error, ToolError) and case.untouched
         return Ended("failed" if nothing_happened else "ambiguous", error=error)
+
+
+async def _no_secret(name: str) -> Secret:
+    raise SecretError(
+        f"secret {name!r} was asked for by a tool that takes no context",
+        rule="a tool gets secrets by its parameter of type CallContext",
+        remedy="Give the tool such a parameter",
+    )
+
+
+_UNASKED = CallContext(
+    tool="none",
+    principal=Principal(agent="none"),
+    call_id="",
+    idempotency_key="",
+    deadline=0.0,
+    fetch_secret=_no_secret,
+)
+"""Handed to tools that take no context: most of them, and a real one costs more than many a tool."""
 
 
 def is_cancelled_from_outside(error: BaseException) -> bool:

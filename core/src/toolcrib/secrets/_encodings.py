@@ -13,13 +13,16 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-__all__ = ["SHORTEST", "SHORTEST_ENCODED", "parts", "variants"]
+__all__ = ["SHORTEST", "SHORTEST_ENCODED", "nested", "parts", "variants"]
 
 SHORTEST = 6
 """Characters below which a value is not looked for."""
 
 SHORTEST_ENCODED = 8
 """Characters below which a piece of base64, base32 or hex is not looked for: it would match by chance."""
+
+DEPTH = 3
+"""How deep in JSON a value of little but punctuation is looked for."""
 
 LONGEST_ENCODED = 64 * 1024
 """Bytes of a value above which it is looked for as it is and in JSON and base64 only."""
@@ -56,6 +59,14 @@ def variants(value: str) -> Iterator[bytes]:
         yield from _printed(value, data)
         yield b32encode(data)[: len(data) * 8 // 5]
         yield data.hex().encode()
+
+
+def nested(variant: bytes) -> Iterator[bytes]:
+    """The variant, and as JSON in JSON in JSON writes it: for what folding would leave too little of."""
+    text = variant.decode("utf-8", "surrogatepass")
+    for _ in range(DEPTH + 1):
+        yield _bytes(text)
+        text = json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def _printed(value: str, data: bytes) -> Iterator[bytes]:

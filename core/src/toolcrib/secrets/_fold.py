@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
 
-__all__ = ["BORDER", "Folded", "fold", "tight", "unbroken"]
+__all__ = ["BORDER", "Folded", "fold", "fold_small", "tight", "unbroken"]
 
 BORDER = b"\x1e"
 """Stands between the fields of one document; folded away, so that a value cut over list entries is found."""
@@ -29,6 +29,11 @@ _TOGETHER = 8
 def fold(data: bytes) -> bytes:
     """`data` in lower case, without what stands between the characters of a value."""
     return data.translate(_FOLDED, _DROPPED)
+
+
+def fold_small(data: bytes) -> bytes | None:
+    """`data` folded in one piece, as nearly every record can be; None where it is more than a block."""
+    return data.translate(_FOLDED, _DROPPED) if len(data) <= _BLOCK else None
 
 
 def tight(data: bytes) -> bytes:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 
-from toolcrib.secrets._encodings import SHORTEST, parts, variants
-from toolcrib.secrets._fold import Folded, fold, unbroken
+from toolcrib.secrets._encodings import SHORTEST, nested, parts, variants
+from toolcrib.secrets._fold import Folded, fold, fold_small, unbroken
 from toolcrib.secrets._matcher import Automaton, Found, Pattern, merged, patterns_of
 from toolcrib.secrets._shapes import MARKS, tokens
 
@@ -25,6 +25,9 @@ PATIENCE = 2048
 """Bytes searched per pattern of both automata after which it pays to build one."""
 
 
+SMALL = 8 * 1024
+"""Bytes up to which a text that holds nothing, as most do, is told by one look."""
+
 _TAIL = 256
 """Bytes at the end of a chunk that may be the beginning of a value."""
 
@@ -38,9 +41,11 @@ class _Finders:
     literal: tuple[tuple[bytes, str], ...] = ()
     """Values of little but blanks and punctuation, which folding would make unrecognisable."""
 
-    @property
-    def automata(self) -> Iterator[Automaton]:
-        return (each for each in (self.large, self.few) if each is not None)
+    automata: tuple[Automaton, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        there = tuple(each for each in (self.large, self.few) if each is not None)
+        object.__setattr__(self, "automata", there)
 
 
 @cache
@@ -72,7 +77,8 @@ class Known:
                 return False
             known = [variant for part in parts(value) for variant in variants(part)]
             patterns = tuple(dict.fromkeys(patterns_of(known, label, SHORTEST)))
-            literal = tuple((variant, label) for variant in known if len(fold(variant)) < SHORTEST)
+            odd = [deep for one in known if len(fold(one)) < SHORTEST for deep in nested(one)]
+            literal = tuple((one, label) for one in dict.fromkeys(odd))
             self._values[value] = patterns, literal
             self._take_in(patterns, literal)
             return True
@@ -116,7 +122,7 @@ class Known:
         finders = self._finders
         if finders.literal:
             return True
-        text = Folded(data)
+        text = fold_small(data) or Folded(data)
         for automaton in finders.automata:
             marks = automaton.glance(text)
             if marks is None or (marks and tokens(data, marks)):
@@ -128,6 +134,8 @@ class Known:
         finders = self._finders
         if finders.few is not None:
             self._count(len(data))
+        if len(data) <= SMALL and b"\\" not in data and not self.suspect(data):
+            return []
         found: list[Found] = []
         for form in (data, unbroken(data)):
             if form is None:

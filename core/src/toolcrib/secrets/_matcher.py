@@ -8,12 +8,12 @@ counts too: one line of a key is a part of the key.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
-from toolcrib.secrets._fold import Folded, fold, tight
+from toolcrib.secrets._fold import _BLOCK, Folded, fold, tight
 
 __all__ = ["Automaton", "Found", "Mark", "Pattern", "patterns_of"]
 
@@ -46,6 +46,8 @@ Found = tuple[int, int, str]
 
 Mark = tuple[str, int, int]
 """A kind of token, and the start and end of where its mark stands."""
+
+_NOTHING: frozenset[Mark] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +139,23 @@ class Automaton:
         kind = Implementation.DFA if len(anchors) <= MOST_DFA else Implementation.ContiguousNFA
         self._search = BytesAhoCorasick(anchors, implementation=kind).find_matches_as_indexes
 
-    def glance(self, text: Folded) -> set[Mark] | None:
-        """Where tokens may be in `text`; None where an anchor stands, so that only `search` can tell."""
+    def glance(self, text: Folded | bytes) -> Set[Mark] | None:
+        """Where tokens may be in `text`; None where an anchor stands, so that only `search` can tell.
+
+        `text` is bytes where it was small enough to be folded in one piece, as nearly every record is: this
+        is on the way of every call.
+        """
+        if isinstance(text, bytes):
+            hits = self._search(text, overlapping=True)
+            return self._marked((index, 0, _BLOCK) for index, _, _ in hits) if hits else _NOTHING
+        return self._marked((index, *text.region(at)) for index, at in self._hits(text))
+
+    def _marked(self, hits: Iterable[tuple[int, int, int]]) -> set[Mark] | None:
         marks: set[Mark] = set()
-        for index, at in self._hits(text):
+        for index, start, end in hits:
             if index < len(self._places):
                 return None
-            marks.add((self._marks[index - len(self._places)], *text.region(at)))
+            marks.add((self._marks[index - len(self._places)], start, end))
         return marks
 
     def _hits(self, text: Folded) -> Iterator[tuple[int, int]]:

@@ -87,13 +87,14 @@ class Redactor:
         found = self._known.search(data) if self._known.active else ()
         return _replaced(data, found) if found else data
 
-    def clean_value(self, value: Any) -> Any:
+    def clean_value(self, value: Any, data: bytes | None = None) -> Any:
         """A JSON-compatible value without the values, in its keys and numbers too; the value itself where it
         holds none.
 
-        Two keys that become equal are told apart by a number, so that no entry is lost.
+        Two keys that become equal are told apart by a number, so that no entry is lost. `data` is `value` as
+        JSON, from whoever has that at hand: most values hold nothing, which its bytes show.
         """
-        if not self._known.active or not self._suspect(value):
+        if not self._known.active or not self._suspect(value, data):
             return value
         pieces = [piece.encode("utf-8", "surrogatepass") for piece in texts(value)]
         found = self._known.search(BORDER.join(pieces))
@@ -101,10 +102,10 @@ class Redactor:
             return value
         return rebuilt(value, iter(list(_split(pieces, found))))
 
-    def _suspect(self, value: Any) -> bool:
+    def _suspect(self, value: Any, data: bytes | None) -> bool:
         """False where one look at the value as JSON shows that it holds nothing."""
         try:
-            data = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+            data = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS) if data is None else data
         except (TypeError, ValueError, RecursionError):
             return True
         # What JSON escapes (quotes, line breaks) stands otherwise in the texts: look at these.
