@@ -37,6 +37,16 @@ class GovernedCodeExecutor(CodeExecutor):
         self._last: Outcome = joined(())
 
     @property
+    def source(self) -> LocalSource:
+        """The crib that its calls go to."""
+        return self._blocks.source
+
+    @property
+    def principal(self) -> Principal:
+        """On whose behalf."""
+        return self._blocks.principal
+
+    @property
     def files(self) -> Sequence[StoredArtifact]:
         """The files that the blocks of the last message left."""
         return self._last.files
@@ -72,6 +82,10 @@ class GovernedCodeExecutor(CodeExecutor):
             return self._blocks.outcome(task.result())
         except Exception as error:
             return Outcome(REFUSED, f"UNAVAILABLE: the code's result cannot be had: {error}")
+
+    def forget_last(self) -> None:
+        """Let `files` be empty until blocks have run again."""
+        self._last = joined(())
 
     async def start(self) -> None:
         """Nothing: a sandbox is there when code is."""
