@@ -24,6 +24,7 @@ __all__ = [
     "PolicyError",
     "QuotaExhausted",
     "SandboxError",
+    "SandboxLost",
     "SecretChanged",
     "SecretError",
     "SecretNotFound",
@@ -172,6 +173,10 @@ class SecretChanged(SecretError):
 
 class SandboxError(Unavailable):
     """No sandbox that holds the required protections could be started."""
+
+
+class SandboxLost(SandboxError):
+    """A sandbox that had begun to run the code ended without a result; what the code did by then is done."""
 
 
 # --- the operator must act --------------------------------------------------------------------------------

@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from toolcrib.errors import SandboxError
+from toolcrib.errors import SandboxError, SandboxLost
 from toolcrib.sandbox import RunRequest
-from toolcrib_sandbox._channel import Channel, ChannelClosed, gone
+from toolcrib_sandbox._channel import Channel, ChannelClosed
 from toolcrib_sandbox._engine import Engine
 from toolcrib_sandbox._spec import Spec
 from toolcrib_sandbox._wire import Reply, read_frame, read_reply
@@ -41,11 +41,12 @@ class Box:
             box.close()
             engine.remove(container)
             why = channel.complaint.decode("utf-8", "replace").strip().splitlines()
-            raise gone(
+            raise SandboxError(
                 f"the sandbox did not start within {seconds:g} s"
                 if isinstance(error, TimeoutError)
                 else f"the sandbox ended as it started: {why[-1][:200] if why else 'it said nothing'}",
-                "The image must have python3 (3.10 or newer) with ctypes; see sandbox/images",
+                rule="a sandbox says that it is ready before it is used",
+                remedy="The image must have python3 (3.10 or newer) with ctypes; see sandbox/images",
             ) from error
         except BaseException:
             box.close()
@@ -93,19 +94,27 @@ class Box:
         return self.channel.is_open
 
     def run(self, request: RunRequest, frame: Sequence[bytes]) -> Reply:
-        """What came of the request; `SandboxError` if the container ended without telling."""
+        """What came of the request; `SandboxLost` if the container ended without telling."""
         self.runs += 1
         deadline = time.monotonic() + request.limits.wall + _GRACE
         try:
             self.channel.send(*frame, deadline=deadline)
             return read_reply(self.channel, request, self.spec, deadline)
         except TimeoutError:
-            raise gone(f"the sandbox gave no result within {request.limits.wall + _GRACE:g} s") from None
+            raise _lost(f"the sandbox gave no result within {request.limits.wall + _GRACE:g} s") from None
         except ChannelClosed:
-            raise gone(
+            raise _lost(
                 "the sandbox ended before its result: it was killed, or the engine was stopped"
             ) from None
 
     def close(self) -> None:
         """End it; the engine removes what has ended."""
         self.channel.close()
+
+
+def _lost(what: str) -> SandboxLost:
+    return SandboxLost(
+        what,
+        rule="a run ends with a result",
+        remedy="Try again; if it stays so, look at the engine's log",
+    )

@@ -8,8 +8,6 @@ import struct
 import time
 from typing import Any
 
-from toolcrib.errors import SandboxError
-
 __all__ = ["Channel", "ChannelClosed"]
 
 _HEADER = struct.Struct(">BxxxI")
@@ -114,8 +112,3 @@ class Channel:
             self._attached.close()
         with contextlib.suppress(OSError):
             self._socket.close()
-
-
-def gone(what: str, remedy: str = "Try again; if it stays so, look at the engine's log") -> SandboxError:
-    """A sandbox that ended when it should not have."""
-    return SandboxError(what, rule="a run ends with a result", remedy=remedy)

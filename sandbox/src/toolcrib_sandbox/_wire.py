@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from toolcrib.errors import InvalidArguments, SandboxError
+from toolcrib.errors import InvalidArguments, SandboxLost
 from toolcrib.media import media_type_of
 from toolcrib.sandbox import Artifact, RunRequest
 from toolcrib_sandbox._channel import Channel
@@ -108,7 +108,7 @@ def read_frame(channel: Channel, kind: bytes, deadline: float) -> dict[str, Any]
 
 
 def read_reply(channel: Channel, request: RunRequest, spec: Spec, deadline: float) -> Reply:
-    """The result of a run; raises `SandboxError` if it is none that was asked for."""
+    """The result of a run; raises `SandboxLost` if it is none that was asked for."""
     message = read_frame(channel, b"R", deadline)
     try:
         if refused := message.get("refused"):
@@ -171,8 +171,8 @@ def _line(text: str) -> str:
     return " ".join(text.encode("utf-8", "replace").decode().split())[:_MAX_NOTE]
 
 
-def _broken(what: str) -> SandboxError:
-    return SandboxError(
+def _broken(what: str) -> SandboxLost:
+    return SandboxLost(
         f"the sandbox answered with {what}",
         rule="a sandbox answers in the runner protocol, within its limits",
         remedy="The container was thrown away; look at what was run before you run it again",

@@ -90,8 +90,8 @@ async def test_32_bit_calls_end_the_program(attack) -> None:
     ],
 )
 async def test_everything_is_killed(attack, target: str, told: tuple[str, int]) -> None:
-    code = f"import os, time\nif os.fork() == 0: time.sleep(60)\nprint('on', flush=True)\nos.kill({target}, 9)"
-    result = await attack(f"{code}\nprint('still')")
+    code = "import os, time\nif os.fork() == 0: time.sleep(60)\nprint('on', flush=True)\n"
+    result = await attack(f"{code}os.kill({target}, 9)\nprint('still')")
     assert (result.stdout, result.exit_code) == told
     assert not result.timed_out and not result.out_of_memory
 

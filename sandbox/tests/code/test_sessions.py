@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from toolcrib import Principal
-from toolcrib.errors import ConfigError, VendorRefused
+from toolcrib.errors import ConfigError, SandboxError, VendorRefused
 from toolcrib.sandbox import Limits
 from toolcrib_sandbox.code import CodeSettings
 from toolcrib_sandbox.code._sessions import Sessions
@@ -33,9 +33,16 @@ class Sandbox:
     """Opens sessions; slowly, so that two may be asked for at once."""
 
     opened: list[Session] = field(default_factory=list)
+    fail_first: bool = False
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    go: asyncio.Event | None = None
 
     async def session(self, tenant: str, limits: Limits, egress: tuple[str, ...] = ()) -> Session:
-        await asyncio.sleep(0)
+        self.asked.set()
+        await (self.go.wait() if self.go else asyncio.sleep(0))
+        if self.fail_first:
+            self.fail_first = False
+            raise SandboxError("none")
         self.opened.append(Session(tenant))
         return self.opened[-1]
 
@@ -68,10 +75,67 @@ async def test_one_for_each_tenant_user_agent_and_session() -> None:
     assert all(one.closed == 1 for one in sandbox.opened)
 
 
-async def test_two_first_runs_at_once_share_one_and_the_other_is_closed() -> None:
-    sandbox, sessions = Sandbox(), Sessions(9, 60)
-    one, two = await asyncio.gather(take(sessions, sandbox), take(sessions, sandbox))
-    assert one is two and sorted(each.closed for each in sandbox.opened) == [0, 1]
+async def test_first_runs_at_once_share_one() -> None:
+    sandbox, sessions = Sandbox(), Sessions(1, 60)
+    one, two, three = await asyncio.gather(*(take(sessions, sandbox) for _ in range(3)))
+    assert one is two is three and len(sandbox.opened) == 1 and one.closed == 0
+
+
+async def test_no_more_are_open_than_may_be_though_all_ask_at_once() -> None:
+    sandbox, sessions = Sandbox(), Sessions(2, 60)
+    asking = (take(sessions, sandbox, Principal("coder", f"user{n}", "acme")) for n in range(5))
+    found = await asyncio.gather(*asking, return_exceptions=True)
+    assert len(sandbox.opened) == 2
+    assert sum(isinstance(each, VendorRefused) for each in found) == 3
+
+
+async def test_one_that_fails_to_open_leaves_its_place_to_who_waits() -> None:
+    sandbox, sessions = Sandbox(), Sessions(1, 60)
+    sandbox.fail_first = True
+    found = await asyncio.gather(*(take(sessions, sandbox) for _ in range(3)), return_exceptions=True)
+    assert sorted(type(each).__name__ for each in found) == ["SandboxError", "Session", "Session"]
+    assert len(sandbox.opened) == 1
+    with pytest.raises(VendorRefused, match="1 sessions are open"):
+        await take(sessions, sandbox, Principal("coder", "bob", "acme"))
+
+
+async def test_who_opens_is_cancelled_and_who_waits_opens() -> None:
+    sandbox, sessions = Sandbox(), Sessions(1, 60)
+    sandbox.go = asyncio.Event()
+    first = asyncio.ensure_future(take(sessions, sandbox))
+    second = asyncio.ensure_future(take(sessions, sandbox))
+    await sandbox.asked.wait()
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    sandbox.go.set()
+    assert await second is sandbox.opened[0]
+
+
+async def test_who_waits_is_cancelled_and_who_opens_is_not_disturbed() -> None:
+    sandbox, sessions = Sandbox(), Sessions(1, 60)
+    sandbox.go = asyncio.Event()
+    first = asyncio.ensure_future(take(sessions, sandbox))
+    await sandbox.asked.wait()
+    second = asyncio.ensure_future(take(sessions, sandbox))
+    await asyncio.sleep(0)
+    second.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    sandbox.go.set()
+    assert await first is sandbox.opened[0]
+
+
+async def test_one_that_opens_while_all_are_closed_is_closed_too() -> None:
+    sandbox, sessions = Sandbox(), Sessions(1, 60)
+    sandbox.go = asyncio.Event()
+    first = asyncio.ensure_future(take(sessions, sandbox))
+    await sandbox.asked.wait()
+    await sessions.close_all()
+    sandbox.go.set()
+    with pytest.raises(VendorRefused, match="closed"):
+        await first
+    assert [one.closed for one in sandbox.opened] == [1]
 
 
 async def test_no_more_than_may_be_open() -> None:

@@ -134,6 +134,20 @@ def test_a_session_remembers_for_its_principal_alone(call: Any) -> None:
     call("session_close", session="two")
 
 
+def test_what_is_refused_before_it_begins_leaves_the_session_as_it_was(call: Any) -> None:
+    """A bad name, or code that is none, is mended and tried again; what the session remembers is worth it."""
+    assert call("session_run", code="x = 41", session="kept").status == "done"
+    for wrong in (
+        {"files": {"../a": "x"}},
+        {"code": "x = '\0'"},
+        {"files": {"a": "y"}, "artifacts": {"a": "0"}},
+    ):
+        refused = call("session_run", **{"code": "x = 0", "session": "kept", **wrong})
+        assert refused.status == "failed", wrong
+    assert call("session_run", code="print(x + 1)", session="kept").value["stdout"] == "42\n"
+    call("session_close", session="kept")
+
+
 def test_a_crib_without_a_sandbox_says_what_is_missing(tmp_path: Path) -> None:
     with make_crib(tmp_path, ROWS, config='[packs.code]\ntrust = "installed"\n') as crib:
         result = crib.call_sync("code.run_python", {"code": "1"}, crib.principal("coder", "alice"))

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -32,34 +33,51 @@ class Sessions:
     def __init__(self, most: int, idle: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._most, self._idle, self._clock = most, idle, clock
         self._open: dict[Key, _Open] = {}
+        self._opening: dict[Key, Future[None]] = {}
+        self._closed = False
         self._lock = threading.Lock()
 
     async def take(self, who: Principal, sandbox: Sandbox, limits: Limits) -> SandboxSession:
-        """The principal's session, opened if there is none. Raises `VendorRefused` for other limits than it
-        has, and when no more may be open.
+        """The principal's session, opened if there is none; first runs at once wait for one. Raises
+        `VendorRefused` for other limits than it has, and when no more may be open.
         """
         await self.sweep()
         key = _key(who)
-        with self._lock:
-            found = self._open.get(key)
-            if found is not None:
-                _check_limits(found.limits, limits)
-                found.runs, found.used = found.runs + 1, self._clock()
-                return found.session
-            if len(self._open) >= self._most:
-                raise VendorRefused(
-                    f"{self._most} sessions are open already",
-                    rule=f"[packs.code] sessions = {self._most}",
-                    remedy="Run the code without a session, or try again when one has been closed",
-                )
-        session = await sandbox.session(who.tenant, limits)
-        with self._lock:
-            # Two first runs at once open two; the later one is not needed.
-            kept = self._open.setdefault(key, _Open(session, limits, self._clock()))
-            kept.runs += 1
-        if kept.session is not session:
+        while True:
+            with self._lock:
+                found, opening = self._open.get(key), self._opening.get(key)
+                if found is not None:
+                    _check_limits(found.limits, limits)
+                    found.runs, found.used = found.runs + 1, self._clock()
+                    return found.session
+                if opening is None:
+                    self._check_room()
+                    self._opening[key] = Future()
+                    break
+            await asyncio.wait([asyncio.wrap_future(opening)])  # then look again: it may have failed
+        return await self._begin(key, who, sandbox, limits)
+
+    def _check_room(self) -> None:
+        if self._closed or len(self._open) + len(self._opening) >= self._most:
+            raise VendorRefused(
+                "the sandbox was closed" if self._closed else f"{self._most} sessions are open already",
+                rule=f"[packs.code] sessions = {self._most}",
+                remedy="Run the code without a session, or try again when one has been closed",
+            )
+
+    async def _begin(self, key: Key, who: Principal, sandbox: Sandbox, limits: Limits) -> SandboxSession:
+        session = None
+        try:
+            session = await sandbox.session(who.tenant, limits)
+        finally:
+            with self._lock:
+                if session is not None and not self._closed:
+                    self._open[key] = _Open(session, limits, self._clock(), runs=1)
+                self._opening.pop(key).set_result(None)
+        if self._closed:
             await session.close()
-        return kept.session
+            self._check_room()
+        return session
 
     async def done(self, who: Principal) -> None:
         """A run has ended; from now on the session is idle."""
@@ -93,7 +111,7 @@ class Sessions:
     async def close_all(self) -> None:
         """Close every session."""
         with self._lock:
-            every, self._open = list(self._open.values()), {}
+            every, self._open, self._closed = list(self._open.values()), {}, True
         for one in every:
             await one.session.close()
 

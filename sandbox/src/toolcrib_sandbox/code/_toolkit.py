@@ -11,7 +11,14 @@ from pydantic import Field
 
 from toolcrib import CallContext, Target, Toolkit, tool
 from toolcrib.artifacts import StoredArtifact, TenantArtifacts
-from toolcrib.errors import InvalidArguments, SandboxError, ToolcribError, ToolError, VendorRefused
+from toolcrib.errors import (
+    InvalidArguments,
+    SandboxError,
+    SandboxLost,
+    ToolcribError,
+    ToolError,
+    VendorRefused,
+)
 from toolcrib.sandbox import MIB, Limits, RunRequest, RunResult, Sandbox
 from toolcrib.sandboxed import Sandboxed
 from toolcrib_sandbox.code._report import CodeReport, note_of, report_of
@@ -144,8 +151,9 @@ class CodeTools(Toolkit):
         session = await _told(self._sessions.take(ctx.principal, _sandbox(ctx), request.limits))
         try:
             return await self._report(request, _told(session.run(request)), ctx)
-        except BaseException:
-            await self._sessions.close(ctx.principal)  # nobody knows what it remembers now
+        except BaseException as error:
+            if not isinstance(error.__cause__, InvalidArguments):  # that was refused before it began
+                await self._sessions.close(ctx.principal)  # nobody knows what it remembers now
             raise
         finally:
             await self._sessions.done(ctx.principal)
@@ -222,10 +230,6 @@ def _inputs(ctx: CallContext, files: Mapping[str, str], artifacts: Mapping[str, 
     return {**inputs, **{name: ctx.artifacts.read(digest) for name, digest in artifacts.items()}}
 
 
-_LOST = ("a run ends with a result", "a sandbox answers in the runner protocol")
-"""Rules that are broken by a sandbox that had begun to run the code."""
-
-
 async def _told(work: Awaitable[T], *, may_have_sent: bool = False) -> T:
     """The outcome of sandbox work; its refusals as a tool tells them: nothing happened, unless code that
     could send had begun to run when its sandbox was lost.
@@ -233,8 +237,7 @@ async def _told(work: Awaitable[T], *, may_have_sent: bool = False) -> T:
     try:
         return await work
     except (SandboxError, InvalidArguments) as error:
-        lost = isinstance(error, SandboxError) and error.rule.startswith(_LOST)
-        if lost and may_have_sent:
+        if may_have_sent and isinstance(error, SandboxLost):
             raise ToolError(error.what, rule=error.rule, remedy=error.remedy) from error
         raise _nothing_happened(error) from error
 
