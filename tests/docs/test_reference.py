@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 import click
-import pytest
 
 from toolcrib import config, errors, hookspecs
 from toolcrib.cli._main import cli
+from toolcrib.packs._new import new_pack
 
 
 def reference(root: Path, name: str) -> str:
@@ -111,14 +111,23 @@ def shown(page: Path, find_blocks, find_commands) -> list[str]:
     return [text for text in found if "$(" not in text and "toolcrib-" not in text.split()[0]]
 
 
-@pytest.mark.parametrize("name", ["toolcrib_notes/__init__.py"])
-def test_the_tutorial_pack_is_the_one_in_examples(root: Path, find_blocks, name: str) -> None:
-    example = root / "examples" / "first-pack"
-    shown = {
-        block.title: block.text
-        for block in find_blocks(root / "docs" / "tutorial" / "first-pack.md")
-        if block.title and (example / block.title).parent.exists() and not block.title.startswith("policies")
-    }
-    assert {"pyproject.toml", f"src/{name}", "tests/test_notes.py"} <= set(shown)
-    for title, text in shown.items():
-        assert text == (example / title).read_text(), f"{title} differs from examples/first-pack"
+def test_the_tutorial_pack_is_the_one_in_examples(root: Path, runner, find_blocks, find_commands) -> None:
+    """A new pack, with what the page writes and appends, is the example; its README says more."""
+    new_pack("notes", runner.folder)
+    for block in find_blocks(root / "docs" / "tutorial" / "first-pack.md"):
+        if block.title:
+            runner.block(block, None)
+        for command, _ in find_commands(block) if block.language == "console" else ():
+            if re.match(r"\(.*\) >> toolcrib-notes/", command):
+                subprocess.run(["bash", "-c", command], cwd=runner.folder, check=True)
+    example, project = root / "examples" / "first-pack", runner.folder / "toolcrib-notes"
+    tracked = subprocess.run(["git", "ls-files"], cwd=example, capture_output=True, text=True, check=True)
+    assert set(tracked.stdout.split()) == {str(path.relative_to(project)) for path in files(project)}
+    for path in files(project):
+        name = path.relative_to(project)
+        same = name.name == "README.md" or path.read_text() == (example / name).read_text()
+        assert same, f"{name} differs from examples/first-pack"
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]

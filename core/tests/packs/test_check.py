@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from toolcrib.cli.packs import packs
+from toolcrib.errors import PackError
 from toolcrib.packs._check import check_apart
 from toolcrib.testing._pack_outcome import REMEDIES, Outcome
 from toolcrib.testing._pack_report import CHECKS
@@ -310,21 +311,53 @@ def test_a_pack_that_is_not_installed_is_told_with_the_nearest_and_the_others_ar
     assert result.stdout.endswith("3 passed\n")
 
 
-def test_without_a_name_it_is_the_project_here_or_every_pack(shelf, tmp_path: Path, monkeypatch) -> None:
+def test_without_a_name_and_a_project_it_is_every_pack(shelf, tmp_path: Path, monkeypatch) -> None:
     install(shelf)
     monkeypatch.chdir(tmp_path)
-    assert run("--json").exit_code == 0
-    (tmp_path / "pyproject.toml").write_text('[project]\nentry-points."toolcrib.packs" = {pack_two = "x"}\n')
-    result = run()
-    assert result.exit_code == 1 and "no pack 'pack_two' is installed" in result.stdout
     (tmp_path / "pyproject.toml").write_text("nonsense")
-    assert run().exit_code == 0
+    assert run().stdout.startswith("pack_one\n")
+
+
+PROJECT = """
+[project]
+name = "dist-here"
+version = "3"
+entry-points."toolcrib.packs" = {pack_one = "pack_one"}
+"""
+
+
+@pytest.mark.parametrize("sources", ["src", ""])
+def test_a_project_is_checked_as_it_stands_and_needs_no_installation(
+    shelf, tmp_path, monkeypatch, sources
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    install(shelf, body="raise ValueError('the installed one')")
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    package = tmp_path / sources / "pack_one"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(PACK.replace("BODY", "pass"))
+    (package / "conformance.py").write_text(SUITE)
+    before = {path for path in tmp_path.rglob("*") if "site" not in path.parts}
+    result = run()
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("pack_one (the project here)\n")
+    assert {path for path in tmp_path.rglob("*") if "site" not in path.parts} == before, (
+        "it leaves nothing there"
+    )
+    assert "the installed one" in run("pack_one").stdout, "whoever names a pack means the installed one"
+
+
+def test_a_project_whose_modules_are_elsewhere_is_told(shelf, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    error = run().exception
+    assert isinstance(error, PackError) and "pip install -e ." in error.remedy
 
 
 def test_where_there_is_no_pack_that_is_a_usage_error(shelf, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     result = run()
-    assert result.exit_code == 2 and "No pack is installed here" in result.stderr
+    assert result.exit_code == 2 and "No pack is installed" in result.stderr
 
 
 def test_an_unknown_check_is_a_usage_error_with_the_nearest(shelf) -> None:
@@ -346,3 +379,9 @@ def test_nothing_is_left_in_the_temporary_folder(shelf, tmp_path: Path, monkeypa
     install(shelf, "import os; os._exit(1)")
     outcomes("calls")
     assert os.listdir(tmp_path / "tmp") == []
+
+
+def test_the_page_tells_of_every_check_how_to_mend_it() -> None:
+    page = Path(__file__).resolve().parents[3] / "docs" / "reference" / "pack-conformance.md"
+    rows = [line.split(" | ") for line in page.read_text("utf-8").splitlines() if line.startswith("| `")]
+    assert {row[0].strip("| `"): row[2].removesuffix(" |") for row in rows} == REMEDIES

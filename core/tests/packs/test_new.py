@@ -31,8 +31,8 @@ def test_a_project_is_made_and_the_next_commands_are_told(shelf, tmp_path: Path)
     folder = tmp_path / "packs" / "toolcrib-weather"
     assert result.stdout.splitlines()[1:] == [
         f"  cd {folder}",
+        "  toolcrib packs check",
         "  pip install -e .",
-        "  toolcrib packs check weather",
     ]
     assert {
         ".gitignore",

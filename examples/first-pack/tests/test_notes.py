@@ -1,38 +1,40 @@
+"""What is this pack's own: everything else is in the conformance suite."""
+
+import asyncio
+from pathlib import Path
+
 import pytest
-from toolcrib_notes import Notes, NotesSettings
-
 from toolcrib.errors import VendorRefused
-from toolcrib.testing.cribs import make_crib
+from toolcrib.testing.contexts import make_context
 
-FINAL = """has(r.ctx, "before.text") and "FINAL" in r.ctx.before.text"""
-ROWS = f"""
-p, user:alice,   acme, local.*,          *,     True,    allow
-p, agent:scribe, acme, local.*,          *,     True,    allow
-p, *,            acme, local.write_note, write, {FINAL}, deny
-"""
+from toolcrib_notes import Item, Items, Settings
+from toolcrib_notes.embedded import EmbeddedBackend
 
 
-def test_a_note_is_written_and_read(tmp_path):
-    notes = Notes(NotesSettings(), tmp_path)
-    notes.write_note("plan", "buy milk")
-    assert notes.get_note("plan").text == "buy milk"
+def make_toolkit(folder: Path, max_length: int = 2000) -> Items:
+    return Items(Settings(max_length=max_length), EmbeddedBackend(folder))
 
 
-def test_a_long_note_is_refused_and_nothing_is_written(tmp_path):
-    notes = Notes(NotesSettings(max_length=3), tmp_path)
+def test_an_item_is_written_found_and_deleted(tmp_path: Path) -> None:
+    async def story() -> None:
+        toolkit, ctx = make_toolkit(tmp_path), make_context()
+        await toolkit.put_item("plan", "buy milk", ctx)
+        assert await toolkit.find_items("milk", ctx) == [Item("plan", "buy milk")]
+        await toolkit.delete_item("plan", ctx)
+        assert await toolkit.get_item("plan", ctx) is None
+
+    asyncio.run(story())
+
+
+def test_tenants_do_not_see_each_other(tmp_path: Path) -> None:
+    async def story() -> None:
+        toolkit = make_toolkit(tmp_path)
+        await toolkit.put_item("plan", "buy milk", make_context(tenant="acme"))
+        assert await toolkit.get_item("plan", make_context(tenant="globex")) is None
+
+    asyncio.run(story())
+
+
+def test_a_text_that_is_too_long_is_refused(tmp_path: Path) -> None:
     with pytest.raises(VendorRefused, match="max_length = 3"):
-        notes.write_note("plan", "buy milk")
-    assert notes.get_note("plan") is None
-
-
-def test_policy_can_protect_a_final_note(tmp_path):
-    notes = Notes(NotesSettings(), tmp_path)
-    with make_crib(tmp_path, ROWS) as crib:
-        crib.add(notes)
-        alice = crib.principal(agent="scribe", user="alice")
-        write = [
-            crib.call_sync("local.write_note", {"title": "plan", "text": text}, alice)
-            for text in ("draft", "FINAL: buy milk", "buy tea")
-        ]
-    assert [result.status for result in write] == ["done", "done", "denied"]
-    assert notes.get_note("plan").text == "FINAL: buy milk"
+        asyncio.run(make_toolkit(tmp_path, max_length=3).put_item("plan", "buy milk", make_context()))

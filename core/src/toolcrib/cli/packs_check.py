@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +13,7 @@ import click
 from toolcrib.cli._print import as_json, console, emit_json, plain
 
 if TYPE_CHECKING:
+    from toolcrib.packs._project import Project
     from toolcrib.testing._pack_outcome import Outcome
 
 __all__ = ["check"]
@@ -53,14 +53,17 @@ def check(
 ) -> None:  # fmt: skip
     """Hold installed packs to what every pack must do: the kit's conformance suite, with its good calls.
 
-    Without a PACK: that of the project here (pyproject.toml), else every installed one. A pack runs in a
-    process of its own, without your environment and your secrets, but with your user's rights. Needs no crib.
+    Without a PACK: that of the project in this folder, as it stands and whether it is installed or not; where
+    there is none, every installed pack. A pack runs in a process of its own, without your environment and
+    your secrets, but with your user's rights. Needs no crib.
     """
     _refuse_unknown(checks)
     quiet = as_json or junit == "-"
     reports = {}
-    for name in names or _here():
-        reports[name] = _check(name, backend, settings, checks, seconds, quiet)
+    project = None if names else _project()
+    for name in names or _all(project):
+        asked = {"backend": backend, "settings": settings, "checks": checks, "seconds": seconds}
+        reports[name] = _check(name, {**asked, "project": project}, quiet)
     if junit:
         from toolcrib.cli._bench import write_file
         from toolcrib.cli._check_xml import junit as as_xml
@@ -83,35 +86,32 @@ def _refuse_unknown(checks: tuple[str, ...]) -> None:
             )
 
 
-def _here() -> list[str]:
-    """The packs of the project in this folder, else all that are installed."""
-    from toolcrib.packs._discover import GROUP, discover
+def _project() -> Project | None:
+    from toolcrib.packs._project import project_here
 
-    try:
-        project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
-        own = list(project["entry-points"][GROUP])
-    except (OSError, ValueError, KeyError, TypeError):
-        own = []
-    if found := own or list(discover()):
+    return project_here(Path())
+
+
+def _all(project: Project | None) -> list[str]:
+    """The packs of the project, else all that are installed."""
+    from toolcrib.packs._discover import discover
+
+    if found := list(project.points if project else discover()):
         return found
-    raise click.UsageError("No pack is installed here: name one, or run this in a pack's project.")
+    raise click.UsageError("No pack is installed: name one, or run this in a pack's project.")
 
 
-def _check(
-    name: str, backend: str, settings: dict[str, Any], checks: tuple[str, ...], seconds: float, quiet: bool
-) -> list[Outcome]:
+def _check(name: str, asked: dict[str, Any], quiet: bool) -> list[Outcome]:
     from toolcrib.errors import PackError
     from toolcrib.packs._check import check_apart
     from toolcrib.testing._pack_outcome import Outcome
 
     out = console()
     if not quiet:
-        out.print(plain(f"{name} ({backend})" if backend else name), style="bold")
+        notes = [note for note in (asked["backend"], "the project here" if asked["project"] else "") if note]
+        out.print(plain(f"{name} ({', '.join(notes)})" if notes else name), style="bold")
     try:
-        outcomes = check_apart(
-            name, backend=backend, settings=settings, checks=checks, seconds=seconds,
-            told=(lambda outcome: None) if quiet else _print,
-        )  # fmt: skip
+        outcomes = check_apart(name, **asked, told=(lambda outcome: None) if quiet else _print)
     except PackError as error:  # told like a check, so that the packs behind it are still checked
         outcomes = [Outcome("start", "failed", (str(error),))]
         if not quiet:

@@ -25,7 +25,7 @@ def new(name: str, parent: Path) -> None:
     from toolcrib.cli._print import plain
     from toolcrib.packs._new import new_pack
 
-    pack, folder = new_pack(name, parent)
+    _, folder = new_pack(name, parent)
     click.echo(f"Made {plain(folder)}, a pack that works. Next:")
-    for command in (f"cd {shlex.quote(str(folder))}", "pip install -e .", f"toolcrib packs check {pack}"):
+    for command in (f"cd {shlex.quote(str(folder))}", "toolcrib packs check", "pip install -e ."):
         click.echo(f"  {plain(command)}")

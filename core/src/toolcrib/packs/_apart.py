@@ -43,7 +43,7 @@ def start(
 
     Its streams are files and not pipes: what a pack prints must neither block it nor fill our memory.
     """
-    given.write(json.dumps({**request, "path": search_path()}, default=str).encode())
+    given.write(json.dumps({"path": search_path(), **request}, default=str).encode())
     given.seek(0)
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return subprocess.Popen(  # noqa: S603 (our own program; that it imports a pack is the point)

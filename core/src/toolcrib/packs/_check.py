@@ -16,11 +16,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, Any
 
 from toolcrib.errors import PackError, ToolcribError
 from toolcrib.packs import _apart
+from toolcrib.packs._project import Project
 from toolcrib.packs._settings import parse
 from toolcrib.testing._pack_outcome import REMEDIES, Outcome
 
@@ -40,20 +42,21 @@ def check_apart(
     backend: str = "",
     settings: Mapping[str, Any] | None = None,
     checks: Sequence[str] = (),
+    project: Project | None = None,
     seconds: float = SECONDS,
     told: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
     """Every check (or `checks`) of an installed pack; `told` hears of each as it ends.
 
     `backend` chooses among the suites that the pack ships, `settings` come on top of the suite's own,
-    `seconds` are for one check. Raises `PackError` for a pack that is not there, or that does not get to its
-    first check.
+    `project` is checked as it stands instead of what is installed, `seconds` are for one check. Raises
+    `PackError` for a pack that is not there, or that does not get to its first check.
     """
     waiting = [name for name in REMEDIES if not checks or name in checks]
     outcomes: list[Outcome] = []
     request = {"name": pack, "backend": backend, "settings": dict(settings or {})}
     for _ in range(LOSSES):
-        for outcome in _session(request | {"checks": waiting[len(outcomes) :]}, seconds):
+        for outcome in _session(request | {"checks": waiting[len(outcomes) :]}, project, seconds):
             outcomes.append(outcome)
             told(outcome)
         if len(outcomes) == len(waiting):
@@ -64,7 +67,7 @@ def check_apart(
     return outcomes
 
 
-def _session(request: Mapping[str, Any], seconds: float) -> Iterator[Outcome]:
+def _session(request: Mapping[str, Any], project: Project | None, seconds: float) -> Iterator[Outcome]:
     """The outcomes of one process, in order; if it is lost, the last is of the check that it was lost in."""
     pack, checks = request["name"], list(request["checks"])
     reader, writer = os.pipe()
@@ -74,9 +77,9 @@ def _session(request: Mapping[str, Any], seconds: float) -> Iterator[Outcome]:
         TemporaryFile() as errors,
         os.fdopen(reader, "rb", 0) as pipe,
     ):
-        process = _apart.start(
-            __name__, {**request, "report": writer}, folder, given, subprocess.DEVNULL, errors, (writer,)
-        )
+        first = project.stand_in(Path(folder, ".project")) if project else []
+        asked = {**request, "report": writer, "path": [*first, *_apart.search_path()]}
+        process = _apart.start(__name__, asked, folder, given, subprocess.DEVNULL, errors, (writer,))
         os.close(writer)
         try:
             yield from _heard(pack, checks, _messages(pipe, process, seconds), errors)
