@@ -166,3 +166,18 @@ async def test_state_and_requester_need_a_kind(itsm, world, ctx):
             await itsm.search_tickets(kind=None, ctx=ctx, **given)
     everything = await itsm.search_tickets(kind=None, limit=100, active_only=False, ctx=ctx)
     assert {each.kind for each in everything.records} == {"incident", "change"}
+
+
+@pytest.mark.parametrize("text", ["[code]<img src=x>[/code]", "a [CODE]", "[ /code ]"])
+async def test_what_a_journal_would_show_as_html_is_refused(itsm, world, fake, ctx, text):
+    before = world.state()
+    for call in (
+        itsm.add_work_note(world.known, text, ctx=ctx),
+        itsm.add_public_comment(world.known, text, ctx=ctx),
+        itsm.resolve(world.known, "solution", text, ctx=ctx),
+        itsm.decide_change_approval(world.extra["change"], "approve", text, ctx=ctx),
+    ):
+        with pytest.raises(VendorRefused, match="shows as HTML"):
+            await call
+    assert world.state() == before
+    await itsm.add_work_note(world.known, "the code [of conduct]", ctx=ctx)

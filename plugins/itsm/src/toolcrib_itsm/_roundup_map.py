@@ -10,8 +10,10 @@ from toolcrib.errors import ToolError
 from toolcrib_itsm._roundup_rest import Item
 from toolcrib_itsm.models import Article, ConfigurationItem, JournalEntry, Person, Ticket
 
-__all__ = ["ARTICLE", "CI", "DONE", "ISSUE", "ISSUE_EXTENDED", "MESSAGE", "MESSAGE_EXTENDED", "PERSON",
-           "PRIORITIES", "STATES", "article", "ci", "entry", "person", "states_of", "ticket"]  # fmt: skip
+__all__ = [
+    "ARTICLE", "CI", "DONE", "ISSUE", "ISSUE_EXTENDED", "MESSAGE", "MESSAGE_EXTENDED", "PERSON", "PRIORITIES",
+    "STATES", "article", "ci", "entry", "link", "person", "states_of", "ticket",
+]  # fmt: skip
 
 ISSUE = (
     "title,status,priority,keyword,creator,creator.realname,assignedto,assignedto.realname,creation,activity"
@@ -69,12 +71,12 @@ def ticket(item: Item, description: str | None = None) -> Ticket:
             active=status not in DONE,
             priority=_PRIORITY.get(priority, priority) if priority else None,
             category=_label(keywords[0], "name"),
-            requester_id=_link(values.get("creator")),
+            requester_id=link(values.get("creator")),
             requester=values.get("creator.realname") or _label(values.get("creator"), "username"),
-            assignee_id=_link(values.get("assignedto")),
+            assignee_id=link(values.get("assignedto")),
             assignee=values.get("assignedto.realname") or _label(values.get("assignedto"), "username"),
-            ci_id=_link(values.get("ci")),
-            parent_id=_link(values.get("parent")),
+            ci_id=link(values.get("ci")),
+            parent_id=link(values.get("parent")),
             resolution=values.get("resolution"),
             opened_at=_time(values.get("creation")),
             updated_at=_time(values.get("activity")),
@@ -145,8 +147,10 @@ def _unreadable(kind: str, item: Item) -> ToolError:
     )
 
 
-def _link(value: Any) -> str | None:
-    return value.get("id") if isinstance(value, Mapping) else None
+def link(value: Any) -> str | None:
+    """The id of what a link leads to; None where it leads nowhere."""
+    found = value.get("id") if isinstance(value, Mapping) else None
+    return found if isinstance(found, str) else None
 
 
 def _label(value: Any, name: str) -> str | None:

@@ -20,7 +20,7 @@ from toolcrib_itsm.models import (
 )
 
 __all__ = ["ACTIVE", "CHANGE_STATES", "FIELDS", "KINDS", "STATES", "TABLES", "URGENCY", "Row", "active_query",
-           "approval", "article", "ci", "entry", "person", "ticket"]  # fmt: skip
+           "approval", "article", "ci", "entry", "label", "person", "ticket"]  # fmt: skip
 
 Row = Mapping[str, Any]
 """A record as `sysparm_display_value=all` has it: `{"field": {"value", "display_value"}}`."""
@@ -205,13 +205,18 @@ def _unreadable(table: str) -> ToolError:
 def _value(row: Row, field: str) -> str | None:
     cell = row.get(field)
     found = cell.get("value") if isinstance(cell, Mapping) else cell
-    return found or None
+    return found if isinstance(found, str) and found else None
 
 
 def _shown(row: Row, field: str) -> str | None:
     cell = row.get(field)
     found = (cell.get("display_value") or cell.get("value")) if isinstance(cell, Mapping) else cell
-    return found or None
+    return found if isinstance(found, str) and found else None
+
+
+def label(row: Row, field: str) -> str:
+    """What a field shows; empty where it shows nothing that is text."""
+    return _shown(row, field) or ""
 
 
 def _time(row: Row, field: str) -> datetime | None:

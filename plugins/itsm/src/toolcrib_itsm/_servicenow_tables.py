@@ -19,9 +19,10 @@ from toolcrib import CallContext
 from toolcrib.errors import NotSent, ToolError, VendorRefused
 from toolcrib.kit import BasicLogin, Client, Credentials, Token, TokenLogin, fit
 from toolcrib_itsm._servicenow_map import FIELDS, Row
+from toolcrib_itsm._values import read_id
 from toolcrib_itsm.settings import ITSMSettings
 
-__all__ = ["SECRET", "Rows", "Tables"]
+__all__ = ["SECRET", "Rows", "Tables", "id_of"]
 
 SECRET = "servicenow"  # noqa: S105 (the secret's name)
 _KEYS = {
@@ -62,7 +63,7 @@ class Tables:
         except NotFoundException:
             return Rows((), 0)
         rows = fit(list[dict[str, Any]], answer.json().get("result"), vendor="ServiceNow")
-        once = {str(row.get("sys_id")): row for row in rows[:limit]}
+        once = {id_of(row): row for row in rows[:limit]}
         return Rows(tuple(once.values()), fit(int, answer.headers.get("x-total-count"), vendor="ServiceNow"))
 
     async def row(self, table: str, sys_id: str, ctx: CallContext) -> Row | None:
@@ -72,19 +73,18 @@ class Tables:
             answer = await self._api(ctx).get(_Record(table, asked=asked), _segment(sys_id))
         except NotFoundException:
             return None
-        return fit(dict[str, Any], answer.json().get("result"), vendor="ServiceNow")
+        return _one(answer)
 
     async def insert(self, table: str, values: Mapping[str, str], ctx: CallContext) -> Row:
         """Make a row, and see it."""
-        answer = await self._api(ctx).post(_Record(table, values=values))
-        return fit(dict[str, Any], answer.json().get("result"), vendor="ServiceNow")
+        return _one(await self._api(ctx).post(_Record(table, values=values)))
 
     async def update(self, table: str, sys_id: str, values: Mapping[str, str], ctx: CallContext) -> Row:
         """Change a row. ServiceNow leaves out silently what an account may not write; so what comes back is
         looked at.
         """
         answer = await self._api(ctx).patch(_Record(table, values=values, sys_id=_segment(sys_id)))
-        row = fit(dict[str, Any], answer.json().get("result"), vendor="ServiceNow")
+        row = _one(answer)
         for name, value in values.items():
             cell = row.get(name)
             if name not in ("work_notes", "comments") and (
@@ -195,6 +195,18 @@ class _Carrier(httpx.AsyncBaseTransport):
             content=answer.body,
             request=request,
         )
+
+
+def id_of(row: Row, field: str = "sys_id") -> str:
+    """The id that a field of a row holds; `ToolError` where there is none."""
+    cell = row.get(field)
+    return read_id(cell.get("value") if isinstance(cell, Mapping) else None, "record")
+
+
+def _one(answer: httpx.Response) -> Row:
+    row = fit(dict[str, Any], answer.json().get("result"), vendor="ServiceNow")
+    id_of(row)
+    return row
 
 
 def _segment(sys_id: str) -> str:

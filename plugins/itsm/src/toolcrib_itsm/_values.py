@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from typing import get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from toolcrib import CallContext
 from toolcrib.errors import ToolError, VendorRefused
 from toolcrib_itsm.backend import Changes
 from toolcrib_itsm.models import Priority, RecordId
 
-__all__ = ["checked_changes", "correlation_of", "read_id", "words_of"]
+__all__ = ["checked_changes", "read_id", "words_of"]
 
 _MAY_BE_EMPTY = ("category", "ci_id", "parent_id")
 _STATES = ("new", "in_progress", "on_hold")
@@ -55,14 +53,6 @@ def words_of(text: str) -> tuple[str, ...]:
     if not words:
         raise VendorRefused("there is nothing to search for", rule="search_knowledge takes a few words")
     return words
-
-
-def correlation_of(ctx: CallContext) -> str:
-    """What a new record is marked with, so that it can be found again: the call's key, which is unique for a
-    user, an agent and a tool only.
-    """
-    whose = (ctx.principal.user or "", ctx.principal.agent, ctx.tool, ctx.idempotency_key)
-    return f"toolcrib-{hashlib.sha256(chr(0).join(whose).encode()).hexdigest()[:32]}"
 
 
 def read_id(value: object, what: str) -> str:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from toolcrib import CallContext
+from toolcrib.kit import vendor_key
 from toolcrib_itsm._store import Store
-from toolcrib_itsm._values import correlation_of
 from toolcrib_itsm.backend import Changes
 from toolcrib_itsm.models import (
     Approval,
@@ -72,7 +72,7 @@ class EmbeddedBackend:
 
     async def create(self, new: NewTicket, ctx: CallContext) -> TicketRef:
         """See `Backend.create`; the same idempotency key makes one ticket."""
-        return await self._run(ctx, lambda store: store.create(new, _caller(ctx), correlation_of(ctx)))
+        return await self._run(ctx, lambda store: store.create(new, _caller(ctx), vendor_key(ctx)))
 
     async def update(self, ticket_id: str, changes: Changes, ctx: CallContext) -> TicketRef:
         """See `Backend.update`."""
@@ -88,7 +88,7 @@ class EmbeddedBackend:
 
     async def order(self, order: Order, ctx: CallContext) -> TicketRef:
         """See `Backend.order`."""
-        return await self._run(ctx, lambda store: store.order(order, _caller(ctx), correlation_of(ctx)))
+        return await self._run(ctx, lambda store: store.order(order, _caller(ctx), vendor_key(ctx)))
 
     async def decide(self, change_id: str, decision: Decision, reason: str, ctx: CallContext) -> Approval:
         """See `Backend.decide`; the last approval that is given opens the way, one rejection closes it."""

@@ -285,7 +285,7 @@ class RoundupBackend:
             values = {"messages": [*_messages(item), message], **more}
             if internal and "status" not in values:
                 # Else Roundup would tell the requester by the status that somebody said something.
-                values["status"] = item.values["status"]["id"] if item.values.get("status") else None
+                values["status"] = to_ours.link(item.values.get("status"))
             try:
                 if await self._tracker.change("issue", item, values, ctx):
                     return

@@ -7,6 +7,7 @@ first.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ from toolcrib.errors import VendorRefused
 from toolcrib.kit import look_up_first, vendor_key
 from toolcrib_itsm import _encoded as encoded
 from toolcrib_itsm import _servicenow_map as to_ours
-from toolcrib_itsm._servicenow_tables import Tables
+from toolcrib_itsm._servicenow_tables import Tables, id_of
 from toolcrib_itsm._values import read_id
 from toolcrib_itsm.backend import Changes, unknown
 from toolcrib_itsm.models import (
@@ -47,6 +48,7 @@ _NAMES = {
     "parent_id": "parent_incident",
     "assignee_id": "assigned_to",
 }
+_CODE = re.compile(r"\[\s*/?\s*code\s*\]", re.IGNORECASE)
 _ME = "javascript:gs.getUserID()"
 """Whoever the credentials are of; the one script that is ever sent, and it is a constant."""
 
@@ -143,10 +145,8 @@ class ServiceNowBackend:
         search = encoded.contains(("name", "user_name", "email"), text)
         query = encoded.all_of(["active=true", search.query, "ORDERBYname"])
         found = await self._tables.rows("sys_user", query, ctx, limit=window.limit, offset=window.offset)
-        groups = await self._groups([str(row["sys_id"]["value"]) for row in found.rows], ctx)
-        people = [
-            to_ours.person(row, tuple(groups.get(str(row["sys_id"]["value"]), ()))) for row in found.rows
-        ]
+        groups = await self._groups([id_of(row) for row in found.rows], ctx)
+        people = [to_ours.person(row, tuple(groups.get(id_of(row), ()))) for row in found.rows]
         kept = tuple(
             each for each in people
             if search.exact or search.keeps((each.name, each.username or "", each.email or ""))
@@ -160,7 +160,7 @@ class ServiceNowBackend:
                 "sys_user_grmember", encoded.one_of("user", people), ctx, limit=1000
             )
             for row in found.rows:
-                groups.setdefault(row["user"]["value"], []).append(row["group"]["display_value"])
+                groups.setdefault(id_of(row, "user"), []).append(to_ours.label(row, "group"))
         return groups
 
     # --- writing ----------------------------------------------------------------------------------
@@ -222,6 +222,7 @@ class ServiceNowBackend:
     async def write(self, ticket_id: str, text: str, *, internal: bool, ctx: CallContext) -> TicketRef:
         """See `Backend.write`."""
         task = await self._task(ticket_id, ctx)
+        _check_plain(text)
         field = "work_notes" if internal else "comments"
         await self._tables.update(to_ours.TABLES[task.kind], task.id, {field: text}, ctx)
         return TicketRef(task.id, task.number, task.kind, ("work_note" if internal else "comment",))
@@ -233,6 +234,7 @@ class ServiceNowBackend:
             raise VendorRefused(
                 f"{task.number} is a {task.kind} that is {task.state}", rule="an open incident is resolved"
             )
+        _check_plain(notes)
         values = {
             "state": to_ours.STATES["resolved"],
             "close_code": self._settings.close_codes[code],
@@ -248,12 +250,12 @@ class ServiceNowBackend:
         row = row or await self._named("sc_cat_item", order.item, ctx, "active=true")
         if row is None:
             known = await self._tables.rows("sc_cat_item", "active=true^ORDERBYname", ctx, limit=20)
-            names = ", ".join(str(each["name"]["value"]) for each in known.rows)
+            names = ", ".join(to_ours.label(each, "name") for each in known.rows)
             raise VendorRefused(f"there is no catalog item {order.item!r:.80}", rule=f"there are {names}")
         body: dict[str, Any] = {"sysparm_quantity": str(order.quantity)}
         if order.variables:
             body["variables"] = dict(order.variables)
-        made = await self._tables.order(str(row["sys_id"]["value"]), body, ctx)
+        made = await self._tables.order(id_of(row), body, ctx)
         return TicketRef(
             read_id(made.get("request_id") or made.get("sys_id"), "request"),
             str(made.get("request_number") or made.get("number") or ""),
@@ -263,6 +265,7 @@ class ServiceNowBackend:
     async def decide(self, change_id: str, decision: Decision, reason: str, ctx: CallContext) -> Approval:
         """See `Backend.decide`: as the account whose credentials are used."""
         task = await self._task(change_id, ctx)
+        _check_plain(reason)
         if task.kind != "change":
             raise VendorRefused(f"{task.number} is no change", rule="approvals are asked for changes")
         query = f"sysapproval={task.id}^state=requested^approver={_ME}"
@@ -275,7 +278,7 @@ class ServiceNowBackend:
         state = "approved" if decision == "approve" else "rejected"
         row = await self._tables.update(
             "sysapproval_approver",
-            str(mine.rows[0]["sys_id"]["value"]),
+            id_of(mine.rows[0]),
             {"state": state, "comments": reason},
             ctx,
         )
@@ -310,7 +313,7 @@ class ServiceNowBackend:
         row = await self._named("sys_user_group", name, ctx)
         if row is None:
             raise unknown("assignment group", name)
-        return str(row["sys_id"]["value"])
+        return id_of(row)
 
     async def _named(self, table: str, name: str, ctx: CallContext, also: str = "") -> to_ours.Row | None:
         """The row of exactly this name."""
@@ -318,7 +321,7 @@ class ServiceNowBackend:
         if query is None:
             return None
         found = await self._tables.rows(table, encoded.all_of([query, also]), ctx, limit=5)
-        return next((row for row in found.rows if row["name"]["value"] == name), None)
+        return next((row for row in found.rows if to_ours.label(row, "name") == name), None)
 
 
 def _asked(query: TicketSearch) -> list[str] | None:
@@ -366,6 +369,18 @@ def _states(query: TicketSearch) -> tuple[str, ...]:
 def _ref(row: to_ours.Row) -> TicketRef:
     ticket = to_ours.ticket(row)
     return TicketRef(ticket.id, ticket.number, ticket.kind)
+
+
+def _check_plain(text: str) -> None:
+    """Refuse what a journal would show as more than text: ServiceNow renders as HTML what stands in `[code]`,
+    and a picture from elsewhere would tell who reads the ticket.
+    """
+    if _CODE.search(text):
+        raise VendorRefused(
+            "the text has [code], which ServiceNow shows as HTML",
+            rule="a note or comment is plain text",
+            remedy="Leave [code] out",
+        )
 
 
 def _is_sys_id(text: str) -> bool:
