@@ -1,6 +1,7 @@
 """What is particular to the SQLite backend: transactions, threads, processes, tenants."""
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -9,8 +10,9 @@ import pytest
 
 from toolcrib.errors import VendorRefused
 from toolcrib_crm import CRM
+from toolcrib_crm import embedded as embedded_module
 from toolcrib_crm.embedded import EmbeddedBackend
-from toolcrib_crm.sample import DEMO, records
+from toolcrib_crm.sample import DEMO, make_id, records
 
 
 async def test_what_was_written_is_there_when_opened_again(tmp_path, ctx):
@@ -142,3 +144,34 @@ async def test_the_event_loop_is_never_blocked_by_the_database(embedded, ctx):
         assert not waiting.done()
     assert len((await waiting).records) == 1
     assert len(seen) == 5
+
+
+async def test_ten_thousand_records_are_read_up_to_the_cap(embedded, ctx):
+    store = embedded.backend._store("acme")
+    rows = [(make_id("Lead", 1_000_000 + number), "Many", f"Company {number:05}") for number in range(10_000)]
+    with store._transaction() as db:
+        db.executemany("INSERT INTO Lead_rows (id, last_name, company) VALUES (?, ?, ?)", rows)
+    crm = embedded.with_settings(row_cap=2000)
+    found = await crm.run_query("SELECT id FROM Lead WHERE last_name = 'Many' LIMIT 2000", ctx=ctx)
+    assert (len(found.rows), found.more) == (2000, True)
+    last = await crm.run_query("SELECT company FROM Lead ORDER BY company DESC LIMIT 1", ctx=ctx)
+    assert len(last.rows) == 1 and last.more
+
+
+async def test_an_overview_sees_one_moment(embedded, ctx, monkeypatch):
+    """What is written between its queries is in none of them."""
+    crm = embedded.crm
+    render, others = embedded_module._sql.render, []
+
+    def between(query):
+        if query.target.name == "Contact" and not others:
+            with sqlite3.connect(embedded.folder / "crm-acme.db", isolation_level=None) as other:
+                gone = "DELETE FROM Contact_rows WHERE account_id = ?"
+                others.append(other.execute(gone, (DEMO.account_id,)).rowcount)
+            other.close()
+        return render(query)
+
+    monkeypatch.setattr(embedded_module._sql, "render", between)
+    seen = await crm.get_account_overview(DEMO.account_id, ctx=ctx)
+    assert others == [3] and len(seen.contacts) == 3
+    assert len((await crm.get_account_overview(DEMO.account_id, ctx=ctx)).contacts) == 0

@@ -8,6 +8,7 @@ import pytest
 
 from toolcrib.errors import ToolcribWarning
 from toolcrib.testing.cribs import make_crib
+from toolcrib.testing.relay import Relay
 from toolcrib_itsm import servicenow
 from toolcrib_itsm._servicenow_tables import Tables
 from toolcrib_itsm.sample import DEMO
@@ -26,6 +27,7 @@ trust = "installed"
 {settings}
 [packs.itsm.secrets]
 servicenow = "itsm/{{tenant}}/servicenow"
+roundup = "itsm/{{tenant}}/roundup"
 [secrets]
 provider = "env"
 [approvals]
@@ -121,3 +123,32 @@ async def test_a_comment_whose_answer_is_lost_ends_ambiguous_and_is_never_sent_t
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ToolcribWarning)
         crib.close()
+
+
+async def test_on_roundup_an_incident_whose_answer_is_lost_ends_ambiguous_and_is_never_opened_twice(
+    tmp_path, classic_tracker, monkeypatch
+):
+    """A real tracker of the template has no field for the call's key; its answer is cut on the way."""
+    account = {"username": "alice", "password": classic_tracker.password}
+    monkeypatch.setenv("TOOLCRIB_SECRET_ITSM__ACME__ROUNDUP", json.dumps(account))
+    with Relay(classic_tracker.url) as relay:
+        crib = opened(tmp_path, f'backend = "roundup"\nurl = "{relay.url}"', NOT_REVIEWED)
+        me = crib.principal("helper", "alice")
+        incident = {"title": "Cut off on the way back", "description": "x"}
+        monkeypatch.setattr(
+            relay, "wrote", lambda request, reply: request.path == "/rest/data/issue" and reply.status == 201
+        )
+        relay.vanish()
+        lost = await crib.call("itsm.create_incident", incident, me)
+        assert lost.status == "ambiguous", lost.text
+        assert classic_tracker.password not in lost.text
+        again = await crib.call("itsm.create_incident", incident, me)
+        assert again.status == "ambiguous"  # until a human has settled the first
+        found = await crib.call("itsm.search_tickets", {"text": incident["title"]}, me)
+        assert [each["title"] for each in found.value["records"]] == [incident["title"]]
+        relay.fail(429, headers={"retry-after": "0"})
+        waited = await crib.call("itsm.search_tickets", {"text": "Cut off on the way back"}, me)
+        assert waited.status == "done", waited.text
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ToolcribWarning)
+            crib.close()

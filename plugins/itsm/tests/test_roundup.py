@@ -2,6 +2,8 @@
 
 import asyncio
 import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -154,3 +156,21 @@ def test_only_a_fresh_classic_tracker_is_extended(world, classic_tracker, tmp_pa
     assert (tmp_path / "t" / "schema.py").read_text() == schema  # as a whole or not at all
     with pytest.raises(ConfigError, match="as the template has it"):
         extend(world.extra["tracker"].folder)
+
+
+async def test_ten_thousand_issues_are_capped_and_paged(classic_tracker, classic, at_classic):
+    made = await classic.create_incident("One of many", "x", ctx=at_classic)
+    file = classic_tracker.folder / "db" / "db"
+    with closing(sqlite3.connect(file, timeout=30)) as db, db:
+        names = [row[1] for row in db.execute("PRAGMA table_info(_issue)") if row[1] != "id"]
+        columns = ", ".join(names)
+        copied = f"INSERT INTO _issue (id, {columns}) SELECT ?, {columns} FROM _issue WHERE id = ?"
+        db.executemany(copied, [(100_000 + number, made.id) for number in range(10_000)])
+    try:
+        found = await classic.search_tickets("One of many", limit=1000, ctx=at_classic)
+        assert (len(found.records), found.more) == (100, True)
+        late = await classic.search_tickets("One of many", limit=100, page=100, ctx=at_classic)
+        assert len({each.id for each in late.records}) == 100
+    finally:
+        with closing(sqlite3.connect(file, timeout=30)) as db, db:
+            db.execute("DELETE FROM _issue WHERE id >= 100000")
