@@ -27,6 +27,14 @@ def test_the_config_and_the_commands_open_no_pack_machinery(statement: str) -> N
     assert "toolcrib.packs._load" not in loaded_by(statement)
 
 
+@pytest.mark.parametrize("module", ["packs_check", "packs_new"])
+def test_help_of_packs_imports_no_command_and_nothing_heavy(module: str) -> None:
+    loaded = loaded_by("from toolcrib.cli._main import cli\ncli(['packs', '--help'], standalone_mode=False)")
+    assert (
+        not {f"toolcrib.cli.{module}", "toolcrib.testing", "pydantic", "importlib.metadata", "rich"} & loaded
+    )
+
+
 def test_a_quarantined_pack_is_not_imported_when_a_hundred_are_installed(shelf) -> None:
     for number in range(100):
         shelf.install(f"pack_n{number}", "raise RuntimeError('imported')")

@@ -57,11 +57,35 @@ ROWS = """\
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=Path())
 @click.option("--tenant", default="acme", show_default=True, help="The tenant of this crib.")
-def init(folder: Path, tenant: str) -> None:
-    """Make a new crib in FOLDER: toolcrib.toml, and policies that deny everything until you write a row."""
+@click.option("--sample", metavar="PACK", help="Start from the sample policy of an installed pack.")
+def init(folder: Path, tenant: str, sample: str | None) -> None:
+    """Make a new crib in FOLDER: toolcrib.toml, and policies that deny everything until you write a row.
+
+    With --sample, the policy and its tests are those that PACK ships for trying it out: read them. A pack
+    that is installed editable, for development, may run at once; any other one is to be locked.
+    """
+    if sample:
+        _init_with(folder, tenant, sample)
+        return
     file = write_crib(folder, tenant=tenant, rows=ROWS.format(tenant=tenant))
     click.echo(f"Made {file} and {file.parent / 'policies'}.")
     click.echo("Next: write a row in policies/policy.csv, then `toolcrib policy explain TOOL --agent NAME`.")
+
+
+def _init_with(folder: Path, tenant: str, pack: str) -> None:
+    from toolcrib.packs._sample import sample_of
+
+    sample = sample_of(pack)
+    extra = (
+        f'\n[packs.{pack}]\ntrust = "installed"    # it is installed editable\n' if sample.editable else ""
+    )
+    file = write_crib(folder, tenant=tenant, rows=sample.rows, extra=extra)
+    tests = file.parent / "policies" / "tests"
+    for name, text in sample.tests.items():
+        tests.mkdir(exist_ok=True)
+        (tests / name).write_text(text, "utf-8")
+    click.echo(f"Made {file} and {file.parent / 'policies'}, with the sample policy of {pack}: read it.")
+    click.echo("Next: " + ("`toolcrib tools list`." if sample.editable else f"`toolcrib packs lock {pack}`."))
 
 
 def write_crib(folder: Path, *, tenant: str, rows: str, approver: str | None = None, extra: str = "") -> Path:
