@@ -1,5 +1,9 @@
 """A vendor's words, fit for a message; a vendor's wish to wait, read in both its forms."""
 
+import base64
+import html
+import json
+import urllib.parse
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -95,3 +99,26 @@ def test_what_is_known_to_be_written_is_open_whatever_its_kind():
 
 def test_a_refusals_remedy_can_be_the_packs_own():
     assert refusal("Acme", 404, "gone", remedy="Search first").remedy == "Search first"
+
+
+@pytest.mark.parametrize(
+    "secret", ["pass<&>word", 'a "quoted" one', "per cent%/+", "säge\\zahn", "plain-one"]
+)
+def test_a_secret_is_hidden_however_a_vendor_writes_it(secret):
+    forms = [
+        secret,
+        urllib.parse.quote(secret),
+        urllib.parse.quote_plus(secret),
+        urllib.parse.quote(secret, safe=""),
+        html.escape(secret),
+        json.dumps(secret)[1:-1],
+        base64.b64encode(secret.encode()).decode(),
+    ]
+    for form in forms:
+        assert plain_words(f"you sent {form}!", hide=[secret]) == "you sent ***!"
+
+
+def test_no_part_of_a_secret_is_left_where_the_words_are_cut():
+    secret = "s3cr3t-" * 10
+    for start in range(470, 510):
+        assert "s3cr" not in plain_words("x" * start + secret, hide=[secret])

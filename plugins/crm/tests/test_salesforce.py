@@ -3,9 +3,11 @@ happened.
 """
 
 import asyncio
+import html
 import json
 import threading
 import time
+import urllib.parse
 
 import httpx
 import jwt
@@ -768,3 +770,36 @@ async def test_each_tenant_meets_its_own_org_and_no_token_goes_to_another(fake, 
         assert not set(fake.logins.sessions) & set(other.logins.sessions)
         assert other.store.all("Account") and fake.changes == []
         await crm.close()
+
+
+# --- a login that quotes what it was sent -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [400, 403, 500])
+async def test_a_login_that_quotes_its_request_does_not_get_it_repeated(
+    fake, make_ctx, keys, status, monkeypatch
+):
+    """Whatever the way to log in, and however it is written there."""
+    secrets = {
+        "password": PASSWORD,
+        "jwt": {"username": "bot@acme.example", "consumer_key": "KEYKEY", "private_key": keys[0]},
+        "client_credentials": APP,
+    }
+    for login, secret in secrets.items():
+        monkeypatch.setattr(
+            fake,
+            "handle",
+            lambda request: Reply.json(
+                {"error": "bad", "error_description": f"{request.body.decode()} {dict(request.headers)}"},
+                status,
+            ),
+        )
+        crm = org(fake, login=login, domain="acme.my")
+        with pytest.raises(ToolError) as failed:
+            await crm.search_accounts(ctx=make_ctx(secret=secret))
+        sent = fake.requests[-1].body.decode()
+        hidden = [value for key, value in secret.items() if key not in ("username", "consumer_key")]
+        hidden += [urllib.parse.parse_qs(sent)["assertion"][0]] if login == "jwt" else []
+        for value in hidden:
+            assert value[:20] not in str(failed.value), login
+            assert html.escape(value, quote=False)[:20] not in str(failed.value), login

@@ -181,3 +181,13 @@ async def test_what_a_journal_would_show_as_html_is_refused(itsm, world, fake, c
             await call
     assert world.state() == before
     await itsm.add_work_note(world.known, "the code [of conduct]", ctx=ctx)
+
+
+@pytest.mark.parametrize("start", [0, 450, 480, 489, 495])
+async def test_a_login_that_quotes_the_secret_anywhere_does_not_get_it_repeated(oauth, make_ctx, start):
+    for status in (401, 500):
+        oauth.fail(status, {"error": "x" * start, "error_description": f"{APP['client_secret']} is wrong"})
+        with pytest.raises(ToolError) as failed:
+            ctx = make_ctx(secret=APP)
+            await desk(oauth, login="client_credentials").search_tickets(ctx=ctx)
+        assert APP["client_secret"][:4] not in str(failed.value)

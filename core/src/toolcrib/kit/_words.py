@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from html import escape
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 __all__ = ["plain_words", "words_of"]
 
@@ -20,14 +24,33 @@ _DEEPEST = 4
 def plain_words(text: str, *, limit: int = _LONGEST, hide: Iterable[str] = ()) -> str:
     """`text` on one line, at most `limit` characters, without control, bidi and other invisible characters.
 
-    Each value of `hide` (credentials that were sent, and may be quoted back) becomes `***`.
+    Each value of `hide` (credentials that were sent, and may be quoted back) becomes `***`, also where it is
+    written as in a URL, a form, XML, JSON or base64.
     """
     for value in hide:
         if len(value) >= _SHORTEST_SECRET:
-            text = text.replace(value, "***")
+            for form in _forms(value):
+                text = text.replace(form, "***")
     kept = (" " if char.isspace() else char for char in text[: limit * 4] if _is_visible(char))
     flat = " ".join("".join(kept).split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def _forms(value: str) -> list[str]:
+    """How a vendor may write a value that it got, the longest first: one may be part of another."""
+    raw = value.encode("utf-8", "surrogatepass")
+    found = {
+        value,
+        quote(raw, safe=""),
+        quote(raw),
+        quote_plus(raw),
+        escape(value),
+        escape(value, quote=False),
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        base64.b64encode(raw).decode(),
+    }
+    return sorted(found, key=len, reverse=True)
 
 
 def _is_visible(char: str) -> bool:

@@ -61,7 +61,7 @@ class Door:
         body = soap.login_request(values["username"], values["password"] + values.get("security_token", ""))
         address = f"/services/Soap/u/{self._settings.api_version}"
         answer = await self._client.request(
-            "POST", address, ctx, body=body, headers=soap.HEADERS, accept=(500,)
+            "POST", address, ctx, body=body, headers=soap.HEADERS, accept=(500,), hide=_hidden(values)
         )
         session, server = soap.element(answer.text, "sessionId"), soap.element(answer.text, "serverUrl")
         if answer.status != 500 and session and server:
@@ -73,22 +73,26 @@ class Door:
 
     async def _by_oauth(self, values: Mapping[str, str], ctx: CallContext) -> tuple[object, object]:
         if self._settings.login == "jwt":
-            form = {"grant_type": _JWT_GRANT, "assertion": self._assertion(values)}
-            answer = await self._ask(form, {}, ctx)
+            assertion = self._assertion(values)
+            form = {"grant_type": _JWT_GRANT, "assertion": assertion}
+            answer = await self._ask(form, {}, [assertion, *_hidden(values)], ctx)
         else:
             pair = f"{values['consumer_key']}:{values['consumer_secret']}".encode()
             line = {"authorization": f"Basic {base64.b64encode(pair).decode()}"}
-            answer = await self._ask({"grant_type": "client_credentials"}, line, ctx)
+            answer = await self._ask({"grant_type": "client_credentials"}, line, _hidden(values), ctx)
         given = fit(dict[str, Any], answer.json(), vendor="Salesforce")
         return given.get("access_token", ""), given.get("instance_url", "")
 
-    async def _ask(self, form: Mapping[str, str], line: Mapping[str, str], ctx: CallContext) -> Answer:
+    async def _ask(
+        self, form: Mapping[str, str], line: Mapping[str, str], hide: list[str], ctx: CallContext
+    ) -> Answer:
         return await self._client.request(
             "POST",
             "/services/oauth2/token",
             ctx,
             body=urlencode(form).encode(),
             headers={**_FORM, **line},
+            hide=hide,
         )
 
     def _assertion(self, values: Mapping[str, str]) -> str:
@@ -131,9 +135,20 @@ def _read(secret: str, login: str) -> dict[str, str]:
     return values
 
 
+def _hidden(values: Mapping[str, str]) -> list[str]:
+    """What no message may hold: all but whose account it is."""
+    together = values.get("password", "") + values.get("security_token", "")
+    pair = f"{values.get('consumer_key')}:{values.get('consumer_secret')}"
+    return [
+        together,
+        pair,
+        *(value for key, value in values.items() if key not in ("username", "consumer_key")),
+    ]
+
+
 def _failed(error: ToolError, values: Mapping[str, str]) -> NoReturn:
     """Raise what a failed login means, without the values and without the cause, which may quote them."""
-    told = plain_words(error.what, hide=[value for key, value in values.items() if key != "username"])
+    told = plain_words(error.what, hide=_hidden(values))
     if isinstance(error, VendorRefused):
         raise VendorRefused(
             f"Salesforce refused the login ({told})",

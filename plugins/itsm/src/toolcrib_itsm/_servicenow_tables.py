@@ -129,19 +129,23 @@ class Tables:
         headers = {"content-type": "application/x-www-form-urlencoded"}
         try:
             answer = await self._door.request(
-                "POST", "/oauth_token.do", ctx, body=str(form).encode(), headers=headers
+                "POST",
+                "/oauth_token.do",
+                ctx,
+                body=str(form).encode(),
+                headers=headers,
+                hide=[value for name, value in values.items() if name not in ("username", "client_id")],
             )
             given = fit(dict[str, Any], answer.json(), vendor="ServiceNow")
             value = fit(str, given.get("access_token"), vendor="ServiceNow")
             lifetime = fit(float, given.get("expires_in", 1800), vendor="ServiceNow")
         except VendorRefused as refused:
             raise VendorRefused(
-                _conceal(f"the login was refused: {refused.what}", values),
+                f"the login was refused: {refused.what}",
                 remedy=f"Correct the secret {SECRET!r}: toolcrib secrets set",
             ) from None
         except ToolError as error:
-            told = _conceal(f"the login failed: {error.what}", values)
-            raise NotSent(told, retry_after=error.retry_after) from None
+            raise NotSent(f"the login failed: {error.what}", retry_after=error.retry_after) from None
         return Token(value, lifetime)
 
 
@@ -227,13 +231,6 @@ def _read(secret: str, keys: tuple[str, ...]) -> dict[str, str]:
             remedy="Set it with toolcrib secrets set",
         )
     return values
-
-
-def _conceal(text: str, values: Mapping[str, str]) -> str:
-    for name, value in values.items():
-        if name != "username" and len(value) > 3:
-            text = text.replace(value, "***")
-    return text
 
 
 def _words(content: Any) -> str:
