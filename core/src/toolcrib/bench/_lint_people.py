@@ -10,6 +10,7 @@ from toolcrib.bench._lint_reach import Allowed
 from toolcrib.bench._sheet import Sheet, more
 from toolcrib.decisions import Row
 from toolcrib.policy._fields import REQUESTER
+from toolcrib.policy._gentle import spare
 from toolcrib.principal import NOBODY
 
 __all__ = ["check_people"]
@@ -17,8 +18,8 @@ __all__ = ["check_people"]
 
 def check_people(sheet: Sheet) -> None:
     """Note what is wrong with roles, subjects and approvers."""
-    people = _People(sheet)
-    allowed = Allowed(sheet, set())
+    people = spare(_People(sheet))
+    allowed = spare(Allowed(sheet, set()))
     _unheld(sheet, people)
     _unused(sheet, people)
     _without_allow(sheet, people, allowed)
@@ -71,7 +72,7 @@ class _People:
 
 
 def _unheld(sheet: Sheet, people: _People) -> None:
-    rows: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    rows: dict[tuple[str, str], list[Row]] = spare(defaultdict(list))
     for row in sheet.rows:
         subject, tenant = row.values[0], row.values[2 if row.kind == "g" else 1]
         if subject != "*" and ":" not in subject:
@@ -102,7 +103,7 @@ def _unused(sheet: Sheet, people: _People) -> None:
         names = [row.values[0], *(row.values[5].split("|") if row.kind == "p2" else ())]
         for name in names:
             used[name.strip()].add(row.values[1])
-    rows: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    rows: dict[tuple[str, str], list[Row]] = spare(defaultdict(list))
     for row in sheet.of("g"):
         rows[row.values[1], row.values[2]].append(row)
     for (role, tenant), found in rows.items():
@@ -116,7 +117,7 @@ def _unused(sheet: Sheet, people: _People) -> None:
 
 
 def _without_allow(sheet: Sheet, people: _People, allowed: Allowed) -> None:
-    rows: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    rows: dict[tuple[str, str], list[Row]] = spare(defaultdict(list))
     for row in sheet.rows:
         subject, tenant = row.values[0], row.values[2 if row.kind == "g" else 1]
         if ":" in subject:

@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar
 from toolcrib.bench._sheet import Sheet
 from toolcrib.bench._truth import is_never_true
 from toolcrib.decisions import Row
+from toolcrib.policy._gentle import spare
 
 __all__ = ["Allowed", "check_reach"]
 
@@ -21,10 +22,10 @@ _Table: TypeAlias = dict[str, dict[_Scope, list[Row]]]
 def check_reach(sheet: Sheet) -> None:
     """Note rows that never decide anything."""
     dead = _twice(sheet) | _never_true(sheet)
-    denies = _table(row for row in sheet.of("p") if row.values[5] == "deny" and row not in dead)
+    denies = spare(_table(row for row in sheet.of("p") if row.values[5] == "deny" and row not in dead))
     dead |= _shadowed(sheet, denies, dead)
     _covered(sheet, denies, dead)
-    allowed = Allowed(sheet, dead)
+    allowed = spare(Allowed(sheet, dead))
     for row in sheet.of("p2", "p3"):
         if row not in dead and not _can_apply(sheet, row, allowed, denies):
             id, word = ("TC306", "review") if row.kind == "p2" else ("TC307", "quota")
@@ -45,7 +46,7 @@ def _table(rows: Iterator[Row]) -> _Table:
 
 
 def _twice(sheet: Sheet) -> set[Row]:
-    first: dict[tuple[str, tuple[str, ...]], Row] = {}
+    first: dict[tuple[str, tuple[str, ...]], Row] = spare({})
     again = set()
     for row in sheet.rows:
         known = first.setdefault((row.kind, row.values), row)
@@ -109,7 +110,7 @@ def _shadowed(sheet: Sheet, denies: _Table, dead: set[Row]) -> set[Row]:
 
 
 def _covered(sheet: Sheet, denies: _Table, dead: set[Row]) -> None:
-    allows = _table(row for row in sheet.of("p") if row.values[5] == "allow" and row not in dead)
+    allows = spare(_table(row for row in sheet.of("p") if row.values[5] == "allow" and row not in dead))
     for row in sheet.of("p"):
         if row in dead:
             continue

@@ -22,8 +22,10 @@ from toolcrib.bench._sheet import Sheet
 from toolcrib.errors import PolicyError, ToolcribWarning
 from toolcrib.policy import Governed, Problem
 from toolcrib.policy._files import read_text
+from toolcrib.policy._gentle import spare
 from toolcrib.policy._loading import Loaded, load_text, without_collector
 from toolcrib.policy._policy import MODEL_FILE, POLICY_FILE, revision_of
+from toolcrib.policy._rows import lines_of
 
 __all__ = ["RULES", "SEVERITIES", "Finding", "LintRule", "Linted", "Severity", "examine", "lint", "lint_text"]
 
@@ -89,14 +91,14 @@ def _examine(
     try:
         with without_collector(), warnings.catch_warnings():
             warnings.simplefilter("ignore", ToolcribWarning)  # a custom model is a finding here
-            loaded = load_text(model, rows, MODEL_FILE, file, numbers)
+            loaded = spare(load_text(model, rows, MODEL_FILE, file, numbers))
     except PolicyError as error:
         return Linted([_unloadable(error, folder)])
     lines = _lines(rows, numbers)
     if loaded.problems:
         return Linted([_from_problem(one, folder, lines) for one in loaded.problems])
     known = None if tools is None else known_tools(tools)
-    findings = _look(loaded, Sheet(loaded, lines, str(folder / file), known, secrets))
+    findings = _look(loaded, spare(Sheet(loaded, lines, str(folder / file), known, secrets)))
     return Linted(findings, len(loaded.rows), revision_of(model, rows))
 
 
@@ -115,7 +117,7 @@ def _look(loaded: Loaded, sheet: Sheet) -> list[Finding]:
 
 
 def _lines(rows: str, numbers: Sequence[int] | None) -> Mapping[int, str]:
-    texts = rows.split("\n")
+    texts = lines_of(rows)
     return dict(enumerate(texts, 1)) if numbers is None else dict(zip(numbers, texts, strict=False))
 
 

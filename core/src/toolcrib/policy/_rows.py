@@ -19,7 +19,7 @@ from toolcrib.policy._conditions import Conditions
 from toolcrib.policy._fields import CHECKS, check_plain
 from toolcrib.policy._problems import Problem, Unfit
 
-__all__ = ["MAX_LINE", "MAX_PROBLEMS", "Read", "read_rows", "row_lines", "split_fields"]
+__all__ = ["MAX_LINE", "MAX_PROBLEMS", "Read", "lines_of", "read_rows", "row_lines", "split_fields"]
 
 MAX_LINE = 4096
 """Characters in one row."""
@@ -203,19 +203,19 @@ def read_rows(
     `numbers` are the lines' numbers where these are not 1, 2, 3.
     """
     reader = _Reader(file, columns, conditions)
-    reader.read(_lines(text), numbers or count(1))
+    reader.read(lines_of(text), numbers or count(1))
     return Read(reader.rows, reader.good, reader.problems)
 
 
 def row_lines(text: str) -> Iterator[str]:
     """The lines that are rows, as pycasbin is to read them."""
-    return (line for line in map(str.strip, _lines(text)) if line and line[0] != "#")
+    return (line for line in map(str.strip, lines_of(text)) if line and line[0] != "#")
 
 
 _PIECE = 1 << 16
 
 
-def _lines(text: str) -> Iterator[str]:
+def lines_of(text: str) -> Iterator[str]:
     """The lines of a text, a piece at a time: splitting all of it at once would hold up the other threads.
 
     Only "\n" ends a line, as for pycasbin; str.splitlines would also split at U+2028 and others.
