@@ -205,3 +205,18 @@ def test_text_of_tools_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]
     out = capsys.readouterr().out
     assert all(character.isprintable() or character == "\n" for character in out)
     assert orjson.loads(out) == {"x": "\x1b[2J\x9b2J\x7f"}
+
+
+def test_an_error_cannot_steer_the_terminal(monkeypatch, capsys) -> None:
+    from toolcrib.cli import _main
+    from toolcrib.errors import PackError
+
+    def fails(**_: object) -> None:
+        raise PackError("pack \x1b[2J says\x9b", rule="r\x07", remedy="m")
+
+    monkeypatch.setattr(_main, "cli", fails)
+    with pytest.raises(SystemExit):
+        _main.main()
+    told = capsys.readouterr().err
+    assert "\\x1b[2J says\\x9b" in told
+    assert not {"\x9b", "\x07"} & set(told) and "\x1b[2J" not in told

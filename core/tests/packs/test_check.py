@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -161,11 +162,15 @@ def test_a_pack_that_hangs_is_ended_with_all_that_it_started(shelf, tmp_path: Pa
 
 
 def alive(pid: int) -> bool:
-    """False for one that is gone, and for one that has ended and that nobody has waited for yet."""
+    """False for one that ends: it was killed, and may take a moment to go."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
         return False
+    try:
+        return not select.select([handle], [], [], 10)[0]
+    finally:
+        os.close(handle)
 
 
 def test_after_three_lost_processes_the_rest_is_not_made(shelf) -> None:

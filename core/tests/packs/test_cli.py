@@ -293,6 +293,22 @@ def test_hidden_letters_in_a_description_are_shown(desk: Desk) -> None:
     assert "+ Look.\\u200b\\x1b[8m hidden" in output
 
 
+def test_a_flood_of_words_does_not_carry_off_what_stands_above_it(desk: Desk) -> None:
+    desk.shelf.install("pack_one", QUIET % ("Look." + "\\nx" * 500 + "y" * 1000))
+    output = run(desk, "lock", answer="n\n").stdout
+    assert "tool added: pack_one.look (read)" in output
+    assert "! and 441 lines more; --json prints them all" in output
+    assert len(output.splitlines()) < 80
+    assert '"after": "Look.' in run(desk, "lock", "--json").stdout
+
+
+def test_a_line_without_end_is_cut_and_told(desk: Desk) -> None:
+    desk.shelf.install("pack_one", QUIET % ("Look" + "x" * 1000))
+    output = run(desk, "lock", answer="n\n").stdout
+    assert "… and 606 characters more" in output
+    assert max(map(len, output.splitlines())) < 500
+
+
 def test_only_the_named_packs_are_locked(desk: Desk) -> None:
     desk.shelf.install("pack_one")
     desk.shelf.install("pack_two")

@@ -55,6 +55,7 @@ def cli(ctx: click.Context, config: Path) -> None:
 
 def main() -> None:
     """Run the command line; our own errors are told in their own words, without a traceback."""
+    from toolcrib.cli._print import plain
     from toolcrib.errors import ToolcribError
 
     try:
@@ -62,5 +63,5 @@ def main() -> None:
     except ToolcribError as error:
         for label, text in (("Error", error.what), ("Rule", error.rule), ("Remedy", error.remedy)):
             if text:
-                click.echo(f"{click.style(label + ':', bold=True)} {text}", err=True)
+                click.echo(f"{click.style(label + ':', bold=True)} {plain(text)}", err=True)
         sys.exit(1)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["packs"]
 
+MOST_LINES, LONGEST_LINE = 60, 400
+"""What is shown of one change: a flood of words must not carry off the lines above it."""
+
 
 _LAZY = {
     "check": ("toolcrib.cli.packs_check:check", "Hold packs to what every pack must do."),
@@ -241,15 +244,19 @@ def _question(plan: _Plan) -> str:
 def _print_change(change: Change) -> None:
     mark, color = ("!", "red") if change.grave else ("-", None)
     click.secho(f"  {mark} {_one_line(change.text)}", fg=color, bold=change.kind == "lowered")
-    for line in _compared(visible(change.before).split("\n"), visible(change.after).split("\n")):
-        click.echo(f"      {line}")
+    lines = list(_compared(visible(change.before).split("\n"), visible(change.after).split("\n")))
+    for line in lines[:MOST_LINES]:
+        more = f"… and {len(line) - LONGEST_LINE} characters more" if len(line) > LONGEST_LINE else ""
+        click.echo(f"      {line[:LONGEST_LINE]}{more}")
+    if len(lines) > MOST_LINES:
+        click.secho(f"      ! and {len(lines) - MOST_LINES} lines more; --json prints them all", fg="red")
 
 
 def _compared(before: list[str], after: list[str]) -> Iterator[str]:
-    """What went and what came, line by line, with one line around it; all of `after` where it is new."""
+    """What went and what came, line by line, with one line around it; all of it where there was nothing."""
     if before == [""] or after == [""]:
-        lines = [("-", line) for line in before] + [("+", line) for line in after]
-        yield from (f"{sign} {line}".rstrip() for sign, line in lines if line or len(before + after) > 2)
+        sign, lines = ("+", after) if before == [""] else ("-", before)
+        yield from (f"{sign} {line}".rstrip() for line in lines if lines != [""])
         return
     from difflib import unified_diff
 
