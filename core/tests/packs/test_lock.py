@@ -74,6 +74,7 @@ def test_any_text_survives(name: str, description: str) -> None:
         (Lock({"one": PACK}).text().replace("sequence = 1", 'sequence = "1"'), "[packs.one] sequence"),
         (Lock({"one": PACK}).text().replace('"read"', '"readd"'), '[packs.one.tools."pack_one.look"] effect'),
         (Lock({"one": PACK}).text().replace("effect", "efect"), "efect: unknown key"),
+        (Lock({"one": PACK}).text() + "more = 1\n", "more: unknown key"),
         ("version = 2\n[packs.one]\ntools = 3", "[packs.one]"),
         ("version = 2\n[packs.one.tools]\nx = 3", '[packs.one.tools."x"]'),
     ],

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ class LockedTool:
     targets: tuple[str, ...] = ()
     sensitive: tuple[str, ...] = ()
     preview: str = ""
+
+
+_TOOL_KEYS = {field.name for field in fields(LockedTool)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,10 @@ def _tables(data: Mapping[str, Any]) -> Mapping[str, Any]:
 def _pack(name: str, table: Mapping[str, Any]) -> LockedPack:
     place = f"[packs.{name}]"
     tools = table.get("tools", {})
+    tables = list(tools.values()) if isinstance(tools, Mapping) else []
+    if all(isinstance(given, Mapping) and given.keys() <= _TOOL_KEYS for given in tables):
+        with suppress(ConfigError):  # each tool alone, below, says better what is wrong
+            return parse(LockedPack, table, place)
     for tool, given in tools.items() if isinstance(tools, Mapping) else ():
         parse(LockedTool, given, f'[packs.{name}.tools."{tool}"]')
     return parse(LockedPack, table, place)

@@ -9,6 +9,7 @@ from typing import Any
 
 __all__ = ["schema_lines"]
 
+_as_json = json.JSONEncoder(ensure_ascii=False).encode  # made once: json.dumps would make one for each fact
 _PLAIN = re.compile(r"[A-Za-z0-9_$-]+")
 
 
@@ -26,4 +27,4 @@ def _lines(path: str, value: Any) -> Iterator[str]:
         for place, inner in enumerate(value):
             yield from _lines(f"{path}[{place}]", inner)
     else:
-        yield f"{path} = {json.dumps(value, ensure_ascii=False)}"
+        yield f"{path} = {_as_json(value)}"
