@@ -803,3 +803,18 @@ async def test_a_login_that_quotes_its_request_does_not_get_it_repeated(
         for value in hidden:
             assert value[:20] not in str(failed.value), login
             assert html.escape(value, quote=False)[:20] not in str(failed.value), login
+
+
+@pytest.mark.parametrize("body", [b"<html>Log in</html>", b"{}", b'{"id": "001TC0000000001YAA"}'])
+async def test_a_change_that_is_answered_with_a_body_is_left_open(fake, ctx, body):
+    """Salesforce answers a change with nothing; a page with 200 comes from something in between."""
+    crm = await logged_in(fake, ctx)
+    for call in (
+        lambda: crm.update_record("Lead", DEMO.lead_id, {"rating": "Hot"}, ctx=ctx),
+        lambda: crm.delete_record("Lead", DEMO.lead_id, ctx=ctx),
+    ):
+        fake.answer(Reply(200, body, {"content-type": "text/html"}))
+        with pytest.raises(ToolError, match="where it sends none") as failed:
+            await call()
+        assert (failed.value.happened, failed.value.temporary) == (None, False)
+    assert fake.changes == []

@@ -167,10 +167,8 @@ async def test_ten_thousand_issues_are_capped_and_paged(classic_tracker, classic
         copied = f"INSERT INTO _issue (id, {columns}) SELECT ?, {columns} FROM _issue WHERE id = ?"
         db.executemany(copied, [(100_000 + number, made.id) for number in range(10_000)])
     try:
-        found = await classic.search_tickets("One of many", limit=1000, ctx=at_classic)
-        assert (len(found.records), found.more) == (100, True)
-        late = await classic.search_tickets("One of many", limit=100, page=100, ctx=at_classic)
-        assert len({each.id for each in late.records}) == 100
+        found = await classic.search_tickets("One of many", limit=1000, page=50, ctx=at_classic)
+        assert (len({each.id for each in found.records}), found.more) == (100, True)
     finally:
         with closing(sqlite3.connect(file, timeout=30)) as db, db:
             db.execute("DELETE FROM _issue WHERE id >= 100000")

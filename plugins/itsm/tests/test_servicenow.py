@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from toolcrib.errors import NotSent, ToolError, VendorRefused
+from toolcrib.testing import Reply
 from toolcrib_itsm import ITSM, ITSMSettings
 from toolcrib_itsm.sample import DEMO
 from toolcrib_itsm.servicenow import ServiceNowBackend
@@ -191,3 +192,17 @@ async def test_a_login_that_quotes_the_secret_anywhere_does_not_get_it_repeated(
             ctx = make_ctx(secret=APP)
             await desk(oauth, login="client_credentials").search_tickets(ctx=ctx)
         assert APP["client_secret"][:4] not in str(failed.value)
+
+
+@pytest.mark.parametrize("odd", ["x^NQactive=true", "javascript:gs.log(1)", "../../x", "a,b", ""])
+async def test_an_id_that_the_vendor_made_up_goes_into_no_query(itsm, world, fake, ctx, odd):
+    """An answer is a stranger's too: what it calls an id is asked for in the next request."""
+    names = ("sys_id", "name", "user_name", "email", "department")
+    row = {name: {"value": "x", "display_value": "x"} for name in names}
+    row["sys_id"] = {"value": odd, "display_value": odd}
+    before = len(fake.queries)
+    fake.answer(Reply.json({"result": [row]}, headers={"x-total-count": "1"}))
+    with pytest.raises(ToolError, match="without an id") as failed:
+        await itsm.find_user("x", ctx=ctx)
+    assert not isinstance(failed.value, VendorRefused)
+    assert len(fake.queries) == before

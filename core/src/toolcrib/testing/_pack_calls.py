@@ -150,7 +150,7 @@ async def check_timeouts(stand: Stand) -> list[str]:
         for tool in stand.named():
             for given in stand.examples(tool)[:1]:
                 with vendor.holding():
-                    tried = await stand.call(tool, given, seconds=0.5)
+                    tried = await stand.call(tool, given, seconds=0.3)
                 if isinstance(tried.error, TimeoutError) or not tried.understood:
                     found.append(f"{tool.name}: does not keep the call's deadline: {tried.told()}")
     return found
