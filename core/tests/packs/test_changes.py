@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Annotated
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from toolcrib import Preview, Target, Toolkit, tool
 from toolcrib.packs import LockedPack, LockedTool
@@ -167,3 +170,18 @@ def test_a_schema_is_one_fact_a_line(schema, lines) -> None:
 )
 def test_different_schemas_have_different_lines(one, other) -> None:
     assert schema_lines(one) != schema_lines(other)
+
+
+KEYS = st.sampled_from(["a", "b", "a.b", "a[0]", "", "a = 1", "0", "\n"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["", "1", "a = 1\nb = 2", "{}"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(KEYS, JSON, max_size=3), st.dictionaries(KEYS, JSON, max_size=3))
+def test_lines_are_the_same_only_for_the_same_schema(one, other) -> None:
+    same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    assert (schema_lines(one) == schema_lines(other)) == same
+    assert not any("\n" in line for line in schema_lines(one))

@@ -380,6 +380,33 @@ def test_a_fingerprint_that_says_otherwise_stops_the_tool(shelf) -> None:
     assert [tool.reason for tool in shelf.pack().stopped] == ["pack_one.look: fingerprint changed"]
 
 
+@pytest.mark.parametrize(
+    ("fact", "locked", "told"),
+    [
+        (
+            "schema",
+            ('type = "object"',),
+            "pack_one.look: schema changed",
+        ),  # what a reviewer read is what holds
+        ("labels", ("untrusted",), "pack_one.look: labels lost: untrusted (left: none)"),
+        ("targets", ("what",), "pack_one.look: targets lost: what (left: none)"),
+        ("sensitive", ("what",), "pack_one.look: sensitive lost: what (left: none)"),
+        ("preview", "shout(what=what)", "pack_one.look: preview lost: shout(what=what)"),
+    ],
+)
+def test_a_tool_that_lost_what_policy_counts_on_stops_though_its_fingerprint_is_the_same(
+    shelf, fact: str, locked: object, told: str
+) -> None:
+    shelf.install()
+    tools = shelf.lock().packs["pack_one"].tools
+    shelf.alter(
+        "pack_one", tools={**tools, "pack_one.look": replace(tools["pack_one.look"], **{fact: locked})}
+    )
+    pack = shelf.pack()
+    assert [tool.reason for tool in pack.stopped] == [told]
+    assert [tool.name for tool in pack.tools] == ["pack_one.shout"]
+
+
 # --- who owns a name
 
 
