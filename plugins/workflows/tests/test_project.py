@@ -83,6 +83,20 @@ def test_an_empty_folder_is_taken(tmp_path):
     assert make(tmp_path / "p").is_new
 
 
+def test_the_folder_that_the_command_runs_in_is_taken(tmp_path):
+    """To find its jobs it opens the packs, and each gets an empty folder."""
+    (tmp_path / ".toolcrib" / "packs" / "itsm").mkdir(parents=True)
+    assert make(tmp_path).is_new
+
+
+@pytest.mark.parametrize("file", ["state.db", "packs/itsm/itsm-acme.db"])
+def test_the_state_of_another_project_is_something_else(tmp_path, file):
+    (tmp_path / ".toolcrib" / file).parent.mkdir(parents=True)
+    (tmp_path / ".toolcrib" / file).write_text("x")
+    with pytest.raises(ConfigError, match="is not empty"):
+        make(tmp_path)
+
+
 def test_a_folder_with_something_else_is_refused_and_left_alone(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(ConfigError, match="is not empty"):

@@ -57,7 +57,7 @@ def open_project(folder: Path | None, *, job: str, fresh: str) -> Project:
     file = folder / "toolcrib.toml"
     if file.exists():
         return Project(folder, Config.load(file), is_new=False, kind=kind)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not _is_empty(folder):
         raise ConfigError(
             f"{str(folder)!r} is not empty, and there is no toolcrib.toml in it",
             rule="a job runs in a project of its own, and never writes over other files",
@@ -65,6 +65,16 @@ def open_project(folder: Path | None, *, job: str, fresh: str) -> Project:
         )
     _write(folder, kind)
     return Project(folder, Config.load(file), is_new=True, kind=kind)
+
+
+def _is_empty(folder: Path) -> bool:
+    """True for a folder with nothing in it. The command itself may have made the packs' empty folders in
+    `.toolcrib` by the time it asks, where it is run in this very folder.
+    """
+    if not folder.is_dir() or any(item.name != ".toolcrib" for item in folder.iterdir()):
+        return False
+    state = folder / ".toolcrib"
+    return not state.is_symlink() and all(item.is_dir() for item in state.rglob("*"))
 
 
 def sample_answers(kind: JobKind) -> Path:
