@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from _neighbours import beside
+from _reference import beside_aim, told, unit
 
 from toolcrib.effects import EFFECTS, Effect
 from toolcrib.policy import Facts, Policy
@@ -39,6 +40,8 @@ from toolcrib.principal import Principal
 PACKS = [f"pack{number}" for number in range(40)]
 NAMES = [f"tool{number}" for number in range(25)]
 ROLES = [f"role{number}" for number in range(20)]
+AIM, AIM_CONDITION = 10.0, 40.0
+"""Microseconds at 100,000 rules."""
 CASBIN_SECONDS = 6.0
 """Plain Casbin gets as many calls as fit in here; at 100,000 rules that is a handful."""
 
@@ -201,6 +204,12 @@ def measure(size: int, *, beside_casbin: bool = True) -> dict[str, Any]:
         with_condition = decider(judged, Facts({"amount": 10}))
         undecided = [call for call in asked if judged.candidates(*call).reads]
         result["condition"] = summary(microseconds(with_condition, undecided or asked))
+    if size == 100_000:
+        one = unit()
+        result["beside_aim"] = {
+            "unmemoised decision": beside_aim(result["unmemoised"]["p50_us"], AIM, one),
+            "decision with a condition": beside_aim(result["condition"]["p50_us"], AIM_CONDITION, one),
+        }
     if beside_casbin:
         result["pycasbin"] = casbin_p50(rows, asked)
         result["pycasbin_over_unmemoised"] = round(
@@ -239,6 +248,8 @@ def report(results: dict[str, Any]) -> None:
             (name, one[f"{name}_over_unmemoised"]) for name in columns if f"{name}_over_unmemoised" in one
         ]
         print(f"{'':>20}" + "; ".join(f"{name} takes {ratio} x unmemoised" for name, ratio in ratios))
+        for name, found in one.get("beside_aim", {}).items():
+            print(told(name, found))
     memory = results["strangers"]
     print(f"unknown tenants: {memory}")
 

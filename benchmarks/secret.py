@@ -20,6 +20,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from _reference import beside_aim, told, unit
+
 from toolcrib import CallContext, tool
 from toolcrib.secrets.vault import VaultProvider, VaultSettings
 from toolcrib.testing.cribs import make_crib
@@ -88,6 +90,7 @@ async def measure(uses: int, reads: int) -> dict[str, Any]:
     return {
         "cached_us": round(kept, 2),
         "cached_aim_us": AIM,
+        "beside_aim": beside_aim(kept, AIM, await asyncio.to_thread(unit)),
         "hvac_us": round(hvac),
         "cold_us": round(cold),
         "cold_over_hvac": round(cold / hvac, 2),
@@ -104,7 +107,8 @@ def main() -> None:
     if options.json:
         print(json.dumps(found))
         return
-    print(f"cached secret     {found['cached_us']:>8.2f} µs   (aim: at most {AIM} µs)")
+    print(f"cached secret     {found['cached_us']:>8.2f} µs")
+    print(told("cached secret", found["beside_aim"]))
     print(f"bare hvac read    {found['hvac_us']:>8} µs")
     print(f"cold fetch        {found['cold_us']:>8} µs   {found['cold_over_hvac']} times the bare read")
 

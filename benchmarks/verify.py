@@ -22,6 +22,8 @@ from toolcrib.audit import verify
 from toolcrib.audit._record import encode
 from toolcrib.audit._store import Store
 
+AIM = 1.33
+"""Of the floor: a million records in two seconds, where reading and hashing them took one and a half."""
 BATCH = 1000
 
 
@@ -64,7 +66,7 @@ def measure(records: int) -> dict[str, object]:
         "seconds_per_million": round(seconds / found.records * 1e6, 3),
         "floor": {"what": "read lines + SHA-256 of each", "seconds": round(hashing, 3)},
         "ratio": round(seconds / hashing, 2),
-        "aim": "1M records in < 2 s",
+        "aim": AIM,
     }
 
 
@@ -83,8 +85,7 @@ def main() -> None:
     print(
         f"verify                 {result['verify_seconds']} s ({result['seconds_per_million']} s per million)"
     )
-    print(f"read + SHA-256 (floor) {result['floor']['seconds']} s, ratio {result['ratio']}")  # type: ignore[index]
-    print(f"aim                    {result['aim']}")
+    print(f"read + SHA-256 (floor) {result['floor']['seconds']} s, ratio {result['ratio']}, aim {AIM}")  # type: ignore[index]
 
 
 if __name__ == "__main__":

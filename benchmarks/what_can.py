@@ -23,12 +23,15 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from _reference import beside_aim, told, unit
 from decision import Tool, calls, casbin_p50, rules, tools
 
 from toolcrib.bench.view import View
 from toolcrib.policy import Policy
 from toolcrib.policy._model import MODEL
 
+AIM = 1000.0
+"""Microseconds for 1,000 tools, asked about before."""
 PAIRS = 200
 WARM = 20
 """Times that each of some pairs is asked about again."""
@@ -77,6 +80,7 @@ def measure(size: int) -> dict[str, Any]:
         "first": summary(first),
         "warm": summary(warm),
         "one_subject": summary(one_subject),
+        "beside_aim": beside_aim(summary(warm)["p50_ms"] * 1000, AIM, unit()),
         "pycasbin": {"p50_ms": round(casbin_ms, 1), "calls": plain["calls"]},
         "pycasbin_over_first": round(casbin_ms / summary(first)["p50_ms"]),
         "pycasbin_over_warm": round(casbin_ms / summary(warm)["p50_ms"]),
@@ -89,6 +93,7 @@ def report(results: Sequence[dict[str, Any]]) -> None:
     for one in results:
         cells = " ".join(f"{one[name]['p50_ms']:>11} ms" for name in columns)
         print(f"{one['rules']:>8} {cells}   {one['pycasbin_over_warm']:>10}x")
+        print(told("         warm", one["beside_aim"]))
 
 
 def main() -> None:
