@@ -45,7 +45,7 @@ def inspect_pack(found: Found, config: Config, *, timeout: float = TIMEOUT) -> t
     check_name(found.name)
     if found.editable:
         raise PackError(
-            f"{found.distribution} is installed editable, so its files cannot be locked",
+            f"{found.distribution} is installed editable (or brings a .pth file): its files cannot be locked",
             rule="a locked pack's files are the ones that were installed",
             remedy=f'For development write trust = "installed" under [packs.{found.name}]',
         )

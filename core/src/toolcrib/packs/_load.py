@@ -137,7 +137,7 @@ def _check_files(found: Found, entry: LockedPack | None) -> Files:
     look = f"Look at it and lock it: `toolcrib packs lock {found.name}`"
     if found.editable:
         raise PackError(
-            f"{found.distribution} is installed editable",
+            f"{found.distribution} is installed editable (or brings a .pth file)",
             rule="a locked pack's files are the ones that were installed",
             remedy=f'For development write trust = "installed" under [packs.{found.name}]; '
             "else install its wheel",
