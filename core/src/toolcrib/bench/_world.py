@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from heapq import merge
 
 from toolcrib.bench._implied import surely_holds
 from toolcrib.bench.tools import NamedTool
@@ -67,15 +68,10 @@ class Reach:
 class Tenant:
     """The classes of one tenant."""
 
-    def __init__(self, policy: Policy, name: str, mentioned: Collection[str]) -> None:
+    def __init__(self, policy: Policy, name: str, mentioned: Collection[str], rows: Sequence[Row]) -> None:
         self.name, self._policy, self._index = name, policy, policy.index
-        self._mentioned = mentioned
+        self._mentioned, self._rows = mentioned, rows
         self._memo: dict[tuple[str, str, str], Reach] = {}
-
-    @cached_property
-    def _rows(self) -> list[Row]:
-        here = (self.name, ANY)
-        return [row for row in self._policy.rows if row.values[2 if row.kind == "g" else 1] in here]
 
     @cached_property
     def _subjects(self) -> frozenset[str]:
@@ -159,8 +155,21 @@ class World:
 
     def _tenant_of(self, name: str) -> Tenant:
         if name not in self._known:
-            self._known[name] = Tenant(self.policy, name, self._mentioned)
+            self._known[name] = Tenant(self.policy, name, self._mentioned, self._rows_of(name))
         return self._known[name]
+
+    def _rows_of(self, tenant: str) -> list[Row]:
+        """The rows for this tenant and for all, in the order of the file."""
+        own = self._placed.get(tenant, ()) if tenant != ANY else ()
+        return [row for _, row in merge(own, self._placed.get(ANY, ()))]
+
+    @cached_property
+    def _placed(self) -> dict[str, list[tuple[int, Row]]]:
+        """Rows by tenant: looking through all of them for each tenant would take tenants times rows."""
+        found: dict[str, list[tuple[int, Row]]] = {}
+        for place, row in enumerate(self.policy.rows):
+            found.setdefault(row.values[2 if row.kind == "g" else 1], []).append((place, row))
+        return found
 
     @cached_property
     def _names(self) -> list[str]:

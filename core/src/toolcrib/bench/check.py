@@ -17,6 +17,7 @@ from toolcrib.bench._properties import Properties, Property, UntrustedNeverSends
 from toolcrib.bench._witness import Witness
 from toolcrib.bench._world import World, matches
 from toolcrib.policy import Governed, Policy
+from toolcrib.policy._gentle import spare
 
 __all__ = [
     "PROPERTIES",
@@ -77,7 +78,7 @@ def check(
     """
     installed = {tool.name: tool for tool in tools}
     known = {**{tool.name: tool for tool in properties.tools}, **installed}
-    world = World(policy, known.values(), _mentioned(properties), tenant)
+    world = spare(World(policy, known.values(), _mentioned(properties), tenant))
     stale = [_stale(one, installed[one.name]) for one in properties.tools if one.name in installed]
     stale = [note for note in stale if note]
     findings = tuple(_finding(world, one, stale) for one in properties.properties)
