@@ -49,6 +49,28 @@ DENIED = {
     "mknod fifo": "L.mknod(b'/box/f', 0o10600, 0)",
     "sched_setscheduler": "L.sched_setscheduler(0, 1, ctypes.byref(ctypes.c_int(1)))",
     "clone3": "L.syscall(435, 0, 0)",
+    "pidfd_getfd": "L.syscall(438, 0, 0, 0)",
+    "process_madvise": "L.syscall(440, 0, 0, 0, 0, 0)",
+    "mount_setattr": "L.syscall(442, -1, b'', 0, 0, 0)",
+    "quotactl_fd": "L.syscall(443, -1, 0, 0, 0)",
+    "memfd_secret": "L.syscall(447, 0)",
+    "process_mrelease": "L.syscall(448, 0, 0)",
+    "set_mempolicy_home_node": "L.syscall(450, 0, 0, 0, 0)",
+    "map_shadow_stack": "L.syscall(453, 0, 4096, 0)",
+    "statmount": "L.syscall(457, 0, 0, 0, 0)",
+    "listmount": "L.syscall(458, 0, 0, 0, 0)",
+    "lsm_set_self_attr": "L.syscall(460, 0, 0, 0, 0)",
+    "setxattrat": "L.syscall(463, -1, b'', 0, b'x', 0, 0)",
+    "open_tree_attr": "L.syscall(467, -1, b'', 0, 0, 0)",
+    "a number that is none yet": "L.syscall(999)",
+    "a unix socket is no tipc pair": "L.socketpair(30, 1, 0, 0)",
+    "sctp": "L.socket(2, 1, 132)",
+    "mptcp": "L.socket(10, 1, 262)",
+    "udplite": "L.socket(2, 2, 136)",
+    "ping": "L.socket(2, 2, 1)",
+    "l2tp": "L.socket(2, 2, 115)",
+    "rds": "L.socket(21, 5, 0)",
+    "smc": "L.socket(43, 1, 0)",
 }
 
 
@@ -100,6 +122,25 @@ async def test_pid_1_gets_every_signal(attack) -> None:
     code = "import os\nfor n in range(1, 65):\n try: os.kill(1, n)\n except OSError: pass\nprint('done')"
     result = await attack(code)
     assert (result.stdout, result.exit_code, result.timed_out) == ("done\n", 0, False)
+
+
+PIDFD = """
+import os, signal
+for name in sorted(os.listdir("/proc"), key=len):
+    if name.isdigit() and name != os.readlink("/proc/self"):
+        for open_it in (lambda: os.open(f"/proc/{name}", os.O_DIRECTORY), lambda: os.pidfd_open(int(name))):
+            try:
+                signal.pidfd_send_signal(open_it(), 9)
+            except OSError:
+                pass
+print("done")
+"""
+
+
+async def test_processes_of_ours_are_killed_by_descriptor(attack) -> None:
+    """In a burst the outer pid 1 is to be seen in /proc, but is out of reach of the inner namespace."""
+    result = await attack(PIDFD)
+    assert (result.stdout, result.exit_code, result.timed_out) == ("done\n", 0, False), result.stderr
 
 
 async def test_limits_and_priority_of_pid_1_stay(attack) -> None:

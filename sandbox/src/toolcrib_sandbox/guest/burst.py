@@ -27,7 +27,7 @@ from toolcrib_sandbox.guest.channel import Channel
 from toolcrib_sandbox.guest.runs import Run
 from toolcrib_sandbox.guest.watching import drain, others, told, watch
 
-__all__ = ["serve_bursts"]
+__all__ = ["instructions", "serve_bursts"]
 
 NAMESPACES = 0x10000000 | 0x20000000 | 0x00020000 | 0x08000000 | 0x04000000 | 0x40000000
 NESTING = 0x7E020000
@@ -200,8 +200,13 @@ class _Program(ctypes.Structure):
 
 @cache
 def _filter() -> _Program:
+    text = instructions(platform.machine())
+    return _Program(len(text) // 8, text)
+
+
+def instructions(machine: str) -> bytes:
     """BPF: refuse another architecture, `mount` and `capset`, and `clone` with new namespaces."""
-    audit, calls = MACHINES[platform.machine()]
+    audit, calls = MACHINES[machine]
     load, same, bits, answer = 0x20, 0x15, 0x45, 0x06
     refuse = (answer, 0, 0, 0x00050001)
     lines = [(load, 0, 0, 4), (same, 1, 0, audit), (answer, 0, 0, 0x80000000), (load, 0, 0, 0)]
@@ -209,4 +214,4 @@ def _filter() -> _Program:
         lines += [(same, 0, 1, calls[name]), refuse]
     lines += [(same, 0, 3, calls["clone"]), (load, 0, 0, 16), (bits, 0, 1, NESTING), refuse]
     lines.append((answer, 0, 0, 0x7FFF0000))
-    return _Program(len(lines), b"".join(struct.pack("HBBI", *line) for line in lines))
+    return b"".join(struct.pack("HBBI", *line) for line in lines)

@@ -145,6 +145,7 @@ def socket_families() -> Finding:
         name: partial(socket.socket, number, socket.SOCK_DGRAM) for name, number in FAMILIES.items()
     }
     tries["raw"] = lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)
+    tries["sctp"] = lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132)
     tries["vsock stream"] = lambda: socket.socket(40, socket.SOCK_STREAM)
     return _all_fail(tries)
 
