@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import orjson
@@ -25,21 +25,28 @@ MAX_BYTES = 256 * 1024
 class Frozen:
     """Validated arguments: `values` as the tool takes them, `plain` as JSON has them, `canonical` as bytes
     with sorted keys.
+
+    `keyed` makes of a digest one that cannot be guessed at without the crib's key; set it before `digest` is
+    asked for.
     """
 
-    __slots__ = ("_digest", "canonical", "plain", "values")
+    __slots__ = ("_digest", "canonical", "keyed", "plain", "values")
 
     def __init__(self, values: Mapping[str, Any], plain: dict[str, Any]) -> None:
         self.values = values
         self.plain = plain
         self.canonical = orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
         self._digest = ""
+        self.keyed: Callable[[str], str] | None = None
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the canonical JSON, hex; worked out when it is first asked for."""
+        """What stands for these arguments in the state database: equal ones have equal digests. Worked out
+        when it is first asked for.
+        """
         if not self._digest:
-            self._digest = hashlib.sha256(self.canonical).hexdigest()
+            plain = hashlib.sha256(self.canonical).hexdigest()
+            self._digest = plain if self.keyed is None else self.keyed(plain)
         return self._digest
 
 

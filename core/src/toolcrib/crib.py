@@ -24,7 +24,7 @@ from toolcrib.tools import Tool, Toolkit, tools_of
 
 if TYPE_CHECKING:
     from toolcrib.approvals import Answer, Approval, ApprovalChannel
-    from toolcrib.audit import AuditLog, Signer
+    from toolcrib.audit import AuditLog, HmacKey, Signer
     from toolcrib.bench.shadow import Shadow
     from toolcrib.executor import ToolExecutor
     from toolcrib.executor._case import Watch
@@ -321,7 +321,7 @@ class Crib:
         """The state database; calls that a dead process left behind become ambiguous here."""
         from toolcrib.state import State
 
-        state = State.open(self.config.state)
+        state = State.open(self.config.state, rekey=lambda digest: self._hmac_key.keyed(digest))
         for row in state.mark_orphans():
             self.record(
                 kind="admin", action="ledger.orphaned", ledger=row.id, tool=row.scope.tool, call=row.call_id
@@ -339,6 +339,13 @@ class Crib:
             key=self.audit_signer,
             sinks=self.packs.audit_sinks(),
         )
+
+    @cached_property
+    def _hmac_key(self) -> HmacKey:
+        """What stands in for sensitive arguments is made with it."""
+        from toolcrib.audit import HmacKey
+
+        return HmacKey.load_or_create(self.config.keys / "hmac.key", audit_folder=self.config.state / "audit")
 
     @cached_property
     def audit_signer(self) -> Signer:
@@ -407,7 +414,6 @@ class Crib:
     def executor(self) -> ToolExecutor:
         """The way of one call."""
         with self._opening:
-            from toolcrib.audit import HmacKey
             from toolcrib.executor import ToolExecutor
 
             return ToolExecutor(
@@ -416,9 +422,7 @@ class Crib:
                 state=self.state,
                 audit=self.audit,
                 broker=self.broker,
-                hmac_key=HmacKey.load_or_create(
-                    self.config.keys / "hmac.key", audit_folder=self.audit.folder
-                ),
+                hmac_key=self._hmac_key,
                 channels=self._channels,
                 approvals=self.config.approvals,
                 limits=self.config.limits,

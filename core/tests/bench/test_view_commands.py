@@ -39,6 +39,7 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.policy_folder, self.folder = folder, folder.parent / "state"
         self.registry = TOOLS
+        self.secret_names = frozenset[str]()
 
     def crib(self) -> Any:
         return self
@@ -178,6 +179,44 @@ def test_a_matrix_with_many_roles_and_tools_stays_narrow(run: Any, desk: Desk) -
     assert max(map(len, output.splitlines())) <= 80
     assert len(output.splitlines()) < 300
     assert "+71" in output
+
+
+SECRET_ROWS = """\
+p, sales, acme, secret:crm.salesforce, use, True, allow
+p, sending, acme, secret:mail.*, use, r.ctx.tool.effect == 'read', allow
+p, user:dana, acme, secret:crm.*, use, True, deny
+"""
+
+
+def test_secrets_stand_beside_the_tools(run: Any, desk: Desk) -> None:
+    write(desk.policy_folder, ROWS + SECRET_ROWS)
+    desk.secret_names = frozenset({"mail.smtp"})
+    found = json.loads(run("what-can", "sales", "--json"))["tools"]
+    assert {one["name"]: (one["effect"], one["state"]) for one in found if one["effect"] == "use"} == {
+        "secret:crm.salesforce": ("use", "allow"),
+        "secret:mail.smtp": ("use", "deny"),
+    }
+    assert "secret:crm.salesforce" in run("what-can", "sales")
+    assert "r.ctx.tool.effect == 'read'" in run("what-can", "agent:sender", "--all", columns=200)
+    output = run("matrix")
+    assert [line.split()[0] for line in output.splitlines() if line.startswith("secret:")] == [
+        "secret:crm",
+        "secret:mail",
+    ]
+    (line,) = [line for line in output.splitlines() if line.startswith("  salesforce")]
+    assert line.split()[1] == "use" and "✓" in line and "✕" in line
+    cells = json.loads(run("matrix", "--json"))["cells"]
+    told = {(one["subject"], one["state"]) for one in cells if one["tool"] == "secret:crm.salesforce"}
+    assert told == {("sales", "allow"), ("user:dana", "deny")}
+
+
+def test_a_list_of_tools_brings_no_secrets_of_this_crib(run: Any, desk: Desk, tmp_path: Path) -> None:
+    write(desk.policy_folder, ROWS + SECRET_ROWS)
+    desk.secret_names = frozenset({"mail.smtp"})
+    tools = tmp_path / "tools.json"
+    tools.write_text(json.dumps([{"name": "crm.get", "effect": "read"}]))
+    found = json.loads(run("what-can", "sales", "--json", "--tools", str(tools)))["tools"]
+    assert [one["name"] for one in found] == ["crm.get", "secret:crm.salesforce"]
 
 
 def test_matrix_as_a_page_and_as_json(run: Any, tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def test_check_tells_what_the_provider_says_of_itself(tmp_path):
 
     output = run(Desk(tmp_path, Vaultlike()), "check").output
     output = output.replace(" \n", " ")
-    assert "vaultlike at https://vault.example · login by approle · lives for 58 min" in output
+    assert "vaultlike at https://vault.example · auth: approle · lives for 58 min" in output
     assert "refused" in output
     assert "no reading of 'crm/acme/salesforce' (403)" in output
 

@@ -119,3 +119,10 @@ def test_an_unknown_setting_names_the_nearest(tmp_path):
     with pytest.raises(ConfigError, match="prefx") as caught:
         EnvironmentProvider.from_config(config)
     assert "'prefix'" in caught.value.remedy
+
+
+async def test_the_status_says_which_variables_and_shows_no_value(monkeypatch):
+    monkeypatch.setenv("CI_SECRET_CRM__KEY", "the-needle-of-the-job")
+    status = await EnvironmentProvider(EnvironmentSettings(prefix="CI_SECRET_")).status()
+    assert status.address == "CI_SECRET_* of this process's environment (1 set)"
+    assert "every subprocess" in status.auth and "needle" not in repr(status)

@@ -221,3 +221,22 @@ def test_the_key_may_lie_elsewhere(tmp_path):
     provider.put("a", VALUE)
     assert (tmp_path / "usb" / "key").exists()
     assert not (tmp_path / "state" / "keys").exists()
+
+
+async def test_the_status_says_where_store_and_key_are(tmp_path):
+    provider = LocalProvider(tmp_path)
+    provider.put("crm/acme/key", "the-needle-of-crm")
+    status = await provider.status()
+    assert status.address == f"{tmp_path / 'secrets.json'} (1 stored)"
+    assert status.auth == f"the key in the file {tmp_path / 'keys' / 'secrets.key'}"
+
+
+async def test_the_status_with_a_key_that_opens_nothing_is_an_error(tmp_path):
+    LocalProvider(tmp_path).put("crm/acme/key", "the-needle-of-crm")
+    other = tmp_path / "other"
+    LocalProvider(other).put("x", "y")
+    with pytest.raises(SecretError, match="does not decrypt"):
+        await LocalProvider(tmp_path, other / "keys" / "secrets.key").status()
+    (tmp_path / "keys" / "secrets.key").unlink()
+    with pytest.raises(SecretError, match="is missing"):
+        await LocalProvider(tmp_path).status()

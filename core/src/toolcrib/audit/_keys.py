@@ -167,6 +167,12 @@ class HmacKey:
         """
         return {"hmac": hmac.digest(self._secret, canonical(value), "sha256").hex(), "key": self.id}
 
+    def keyed(self, digest: str) -> str:
+        """A digest in which nobody finds out a short value by trying values out, made of one in which they
+        could.
+        """
+        return hmac.digest(self._secret, b"toolcrib digest " + digest.encode(), "sha256").hex()
+
 
 def key_outside(path: Path, audit_folder: Path) -> None:
     """Refuse a key file that lies in the audit folder."""

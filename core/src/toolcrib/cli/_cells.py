@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
     from toolcrib.bench.cells import Cell
     from toolcrib.effects import Effect
-    from toolcrib.policy import Governed
+    from toolcrib.policy import Governed, Policy
 
 __all__ = [
     "MARKS",
     "STYLES",
     "Desk",
     "installed_tools",
+    "named_secrets",
     "one_tool",
     "shortened",
     "table",
@@ -46,6 +47,10 @@ class Desk(Protocol):
     @property
     def tenant(self) -> str:
         """The crib's tenant."""
+
+    @property
+    def secret_names(self) -> Collection[str]:
+        """`PACK.NAME` of every secret that the config names."""
 
     def crib(self) -> Any:
         """The crib, assembled now."""
@@ -77,6 +82,20 @@ def installed_tools(desk: Desk, file: Path | None) -> list[Governed]:
             remedy="Lock a pack (`toolcrib packs lock`), or name a list with --tools",
         )
     return sorted(found, key=lambda tool: tool.name)
+
+
+def named_secrets(desk: Desk, policy: Policy, file: Path | None) -> list[Governed]:
+    """The secrets that packs name in the config, unless a list of tools is asked about, and those that rows
+    name; each stands as `secret:PACK.NAME` with the act `use`.
+    """
+    from toolcrib.bench.tools import NamedTool
+    from toolcrib.effects import USE
+    from toolcrib.policy._facts import SECRET
+
+    names = {row.values[2] for row in policy.rows if row.kind != "g" and row.values[2].startswith(SECRET)}
+    if file is None:
+        names |= {f"{SECRET}{name}" for name in desk.secret_names}
+    return [NamedTool(name, USE) for name in sorted(names) if not name.endswith("*")]
 
 
 def one_tool(desk: Desk, name: str, effect: Effect | None, file: Path | None) -> Governed:

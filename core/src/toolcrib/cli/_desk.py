@@ -47,6 +47,11 @@ class Desk:
         return self.config.state
 
     @property
+    def secret_names(self) -> frozenset[str]:
+        """`PACK.NAME` of every secret that the config names."""
+        return frozenset(f"{pack}.{name}" for pack, its in self.config.packs.items() for name in its.secrets)
+
+    @property
     def audit_folder(self) -> Path:
         """Where the audit log is."""
         return self.config.state / "audit"

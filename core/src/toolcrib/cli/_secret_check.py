@@ -193,9 +193,10 @@ def _headline(provider: dict[str, Any]) -> str:
         return f"provider  {parts[0]}: {provider['error']}"
     if "address" in provider:
         parts[0] += f" at {provider['address']}"
-        parts.append(f"login by {provider['auth']}")
+        parts.append(f"auth: {provider['auth']}")
         seconds = provider.get("seconds")
-        parts.append("its end is not known" if seconds is None else f"lives for {_lasting(seconds)}")
+        if seconds is not None:
+            parts.append(f"lives for {_lasting(seconds)}")
     return "provider  " + " · ".join(parts)
 
 

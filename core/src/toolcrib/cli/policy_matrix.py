@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from toolcrib.cli._cells import MARKS, STYLES, Desk, installed_tools, shortened, view_options
+from toolcrib.cli._cells import MARKS, STYLES, Desk, installed_tools, named_secrets, shortened, view_options
 from toolcrib.cli._print import as_json, console, emit_json, plain
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def matrix(
     folder: Path | None,
     as_json: bool,
 ) -> None:
-    """Show what every role may do with every tool.
+    """Show what every role may do with every tool, and which secrets its calls may use.
 
     With --html the page holds everything in one file: no scripts, nothing fetched; print it or mail it.
     """
@@ -53,7 +53,8 @@ def matrix(
     from toolcrib.policy import Policy
 
     policy = Policy.load(folder or desk.policy_folder)
-    found = ask(policy, installed_tools(desk, tools_file), tenant or desk.tenant, people=people)
+    tools = [*installed_tools(desk, tools_file), *named_secrets(desk, policy, tools_file)]
+    found = ask(policy, tools, tenant or desk.tenant, people=people)
     if page is not None:
         from toolcrib.bench.page import html
 

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from toolcrib.cli._cells import MARKS, STYLES, Desk, installed_tools, shortened, table, terms, view_options
+from toolcrib.cli._cells import (
+    MARKS,
+    STYLES,
+    Desk,
+    installed_tools,
+    named_secrets,
+    shortened,
+    table,
+    terms,
+    view_options,
+)
 from toolcrib.cli._print import as_json, console, emit_json, plain
 
 if TYPE_CHECKING:
@@ -38,7 +48,8 @@ def what_can(
     folder: Path | None,
     as_json: bool,
 ) -> None:
-    """List what PRINCIPAL may do with every tool: allow, review, deny, or depends with the condition.
+    """List what PRINCIPAL may do with every tool, and which secrets its calls may use: allow, review, deny,
+    or depends with the condition.
 
     PRINCIPAL is a role, user:ID, agent:NAME, or * (everybody). A call needs a user and an agent: name both
     with --user and --agent to see what they may do together.
@@ -47,8 +58,9 @@ def what_can(
     from toolcrib.policy import Policy
 
     subjects = _subjects(principal, user, agent)
-    tools = installed_tools(desk, tools_file)
-    view = View(Policy.load(folder or desk.policy_folder), tenant or desk.tenant)
+    policy = Policy.load(folder or desk.policy_folder)
+    tools = [*installed_tools(desk, tools_file), *named_secrets(desk, policy, tools_file)]
+    view = View(policy, tenant or desk.tenant)
     cells = view.what_can(tools, *subjects)
     if as_json:
         emit_json(_as_dict(view, subjects, tools, cells))

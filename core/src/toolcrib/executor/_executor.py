@@ -82,6 +82,7 @@ class ToolExecutor:
     ) -> None:
         approvals, limits = approvals or ApprovalSettings(), limits or LimitSettings()
         self._registry, self._policy, self._state, self._audit = registry, policy, state, audit
+        self._keyed = hmac_key.keyed
         self._guard = LoopGuard(limits.repeats, limits.repeat_seconds)
         self._records = Records(hmac_key, broker.redactor, shadow)
         self._threads = Threads()
@@ -162,6 +163,7 @@ class ToolExecutor:
         if not candidates.offered:
             self._deny_unoffered(case)
         case.asked = case.arguments = asked = tool.arguments.freeze(tool.name, case.raw)
+        asked.keyed = self._keyed
         if asked.canonical != case.raw:  # 7, "7", "007" and a default spelt out are one ask
             self._guard.count(case.call.principal, tool.name, asked.canonical)
 

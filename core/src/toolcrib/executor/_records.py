@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -140,7 +141,8 @@ class Records:
             record["arguments"] = self._unchecked(case)
             record["unchecked"] = True  # a policy that reads them later must not take "7" for 7
         elif len(case.raw) > LARGEST:
-            told = self._hmac_key.digest(frozen.plain) if case.tool.sensitive else {"sha256": frozen.digest}
+            plain = {"sha256": hashlib.sha256(frozen.canonical).hexdigest()}
+            told = self._hmac_key.digest(frozen.plain) if case.tool.sensitive else plain
             record["arguments"] = {**told, "bytes": len(frozen.canonical)}
         else:
             record["arguments"] = self.arguments(case.tool, frozen.plain)

@@ -248,6 +248,7 @@ class Reviewer:
             case.arguments = tool.arguments.freeze(
                 tool.name, to_json(tool.name, approval.apply_edit(asked.plain))
             )
+            case.arguments.keyed = asked.keyed
 
     async def _record(self, approval: Approval, action: str, **facts: Any) -> None:
         await self._audit.append(self._records.clean(approval_record(approval, action, **facts)))

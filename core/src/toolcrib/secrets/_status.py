@@ -10,8 +10,8 @@ __all__ = ["ProviderStatus", "TellsStatus"]
 
 @dataclass(frozen=True, slots=True)
 class ProviderStatus:
-    """Where the secrets are, how this process is let in, and for how many seconds from now (None: without
-    end).
+    """Where the secrets are, how this process is let in, and for how many seconds from now (None: no end is
+    known, or there is none).
     """
 
     provider: str
@@ -22,8 +22,8 @@ class ProviderStatus:
 
 @runtime_checkable
 class TellsStatus(Protocol):
-    """A provider that has something to log in to."""
+    """A provider that can say of itself where it reads, and as whom. All of core's can."""
 
     async def status(self) -> ProviderStatus:
-        """Its status now; `SecretError` where it cannot log in."""
+        """Its status now; `SecretError` where it cannot be let in."""
         ...

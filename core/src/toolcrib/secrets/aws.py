@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from aiobotocore.config import AioConfig
@@ -21,6 +22,7 @@ from toolcrib.secrets._config import ProviderConfig
 from toolcrib.secrets._endpoints import check_endpoint, check_prefix, check_seconds
 from toolcrib.secrets._paths import check_path
 from toolcrib.secrets._secret import Secret
+from toolcrib.secrets._status import ProviderStatus
 
 __all__ = ["AwsProvider", "AwsSettings"]
 
@@ -76,13 +78,39 @@ class AwsProvider:
             raise translated(error, path, name) from None  # its own words may quote what was sent
         return _secret(answer, path, name)
 
+    async def status(self) -> ProviderStatus:
+        """The region, and whose these credentials are; `sts:GetCallerIdentity` needs no permission."""
+        try:
+            return await self._calls.call(self._status)
+        except (ClientError, BotoCoreError) as error:
+            raise translated(error, "its login", "any secret") from None
+
     async def close(self) -> None:
         """Close the connections."""
         await self._calls.close()
 
+    async def _status(self, client: Any) -> ProviderStatus:
+        credentials = await self._session.get_credentials()
+        how = f"credentials by {credentials.method}" if credentials is not None else "no credentials"
+        async with self._session.create_client(
+            "sts", region_name=client.meta.region_name, config=client.meta.config
+        ) as sts:
+            try:
+                how += f" ({(await sts.get_caller_identity())['Arn']})"
+            except (ClientError, BotoCoreError) as error:
+                if not self._settings.endpoint:
+                    raise
+                # Behind an endpoint of its own, Secrets Manager may be all that can be reached.
+                how += f" (whose they are cannot be asked: {type(error).__name__})"
+        address = f"AWS Secrets Manager in {client.meta.region_name}"
+        address += f" ({client.meta.endpoint_url})" if self._settings.endpoint else ""
+        end = getattr(credentials, "_expiry_time", None)  # known once they were used
+        rest = None if end is None else max(0.0, (end - datetime.now(UTC)).total_seconds())
+        return ProviderStatus("aws", address, how, rest)
+
     async def _make(self, stack: AsyncExitStack) -> Any:
         settings = self._settings
-        session = AioSession(profile=settings.profile or None)
+        self._session = session = AioSession(profile=settings.profile or None)
         config = AioConfig(
             connect_timeout=settings.timeout,
             read_timeout=settings.timeout,

@@ -26,6 +26,7 @@ from toolcrib.secrets._config import ProviderConfig
 from toolcrib.secrets._endpoints import check_prefix, check_seconds, is_protected
 from toolcrib.secrets._paths import check_path
 from toolcrib.secrets._secret import Secret
+from toolcrib.secrets._status import ProviderStatus
 
 __all__ = ["AzureProvider", "AzureSettings", "secret_name"]
 
@@ -98,6 +99,23 @@ class AzureProvider:
             raise translated(error, path, name) from None  # its own words may quote what was sent
         return _secret(answer, path)
 
+    async def status(self) -> ProviderStatus:
+        """The key vault, and by which of Azure's ways a token for it was had."""
+
+        async def ask(client: SecretClient) -> float:
+            async with asyncio.timeout(self._settings.timeout * self._settings.attempts):
+                # What NAME.vault.azure.net asks for in its challenge: in each cloud the rest of its host.
+                scope = f"https://{urlsplit(self._settings.vault_url).netloc.partition('.')[2]}/.default"
+                return float((await self._credential.get_token(scope)).expires_on)
+
+        try:
+            end = await self._calls.call(ask)
+        except (AzureError, TimeoutError, ValueError) as error:
+            raise translated(error, "its login", "any secret") from None
+        used = getattr(self._credential, "_successful_credential", None)
+        how = type(used).__name__ if used is not None else "DefaultAzureCredential"
+        return ProviderStatus("azure", self._settings.vault_url, how, max(0.0, end - time.time()))
+
     async def close(self) -> None:
         """Close the connections."""
         await self._calls.close()
@@ -109,6 +127,7 @@ class AzureProvider:
         trust |= {"retry_total": settings.attempts - 1, "retry_backoff_max": settings.timeout}
         who = {"managed_identity_client_id": settings.client_id} if settings.client_id else {}
         credential = await stack.enter_async_context(DefaultAzureCredential(**who, **trust))
+        self._credential = credential
         return await stack.enter_async_context(SecretClient(settings.vault_url, credential, **trust))
 
 

@@ -14,6 +14,7 @@ from toolcrib.errors import ConfigError, SecretError, SecretNotFound
 from toolcrib.secrets._config import ProviderConfig
 from toolcrib.secrets._paths import check_path
 from toolcrib.secrets._secret import Secret
+from toolcrib.secrets._status import ProviderStatus
 
 __all__ = ["EnvironmentProvider", "EnvironmentSettings", "variable_of"]
 
@@ -81,6 +82,12 @@ class EnvironmentProvider:
                 remedy="Set it in base64",
             )
         return Secret(value, path=path, version=VERSION)
+
+    async def status(self) -> ProviderStatus:
+        """Which variables are read; there is nothing to log in to."""
+        there = sum(name.startswith(self._prefix) for name in os.environ)
+        where = f"{self._prefix}* of this process's environment ({there} set)"
+        return ProviderStatus("env", where, "none: every subprocess inherits them")
 
     async def close(self) -> None:
         """Nothing is on loan."""

@@ -21,6 +21,7 @@ from toolcrib.secrets._files import locked, replace_file
 from toolcrib.secrets._local_keys import KEY_BYTES, KeyFile, KeyHolder, KeyringKey
 from toolcrib.secrets._paths import check_path
 from toolcrib.secrets._secret import Secret
+from toolcrib.secrets._status import ProviderStatus
 
 __all__ = ["LocalProvider"]
 
@@ -72,6 +73,10 @@ class LocalProvider:
         """Store the next version, if `old` is the newest; else `SecretChanged`."""
         version = await asyncio.to_thread(self.put, old.path, value, after=old.version)
         return Secret(value, path=old.path, version=version)
+
+    async def status(self) -> ProviderStatus:
+        """The store and where its key is; `SecretError` where the key does not open what is stored."""
+        return await asyncio.to_thread(self._status)
 
     async def close(self) -> None:
         """Nothing is on loan."""
@@ -144,6 +149,14 @@ class LocalProvider:
             self._key.keep(key)
             self._other_key.forget()
         return self._other_key.place
+
+    def _status(self) -> ProviderStatus:
+        boxes = [(path, entry) for path, entry in self._entries().items() if "box" in entry]
+        if boxes:  # one is enough: the key is one for all
+            self._decrypt(*boxes[0], self._read_key(create=False))
+        return ProviderStatus(
+            "local", f"{self._store} ({len(boxes)} stored)", f"the key in {self._key.place}"
+        )
 
     def _read_key(self, *, create: bool) -> bytes:
         key = self._key.find()

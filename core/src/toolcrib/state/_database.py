@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, select, update
 
 from toolcrib._private import make_private
 from toolcrib.errors import StateError
@@ -40,7 +40,14 @@ class Database:
         self._closed = False
 
     @classmethod
-    def open(cls, folder: Path, *, busy_timeout: float, clock: Callable[[], float]) -> Database:
+    def open(
+        cls,
+        folder: Path,
+        *,
+        busy_timeout: float,
+        clock: Callable[[], float],
+        rekey: Callable[[str], str] | None = None,
+    ) -> Database:
         """Open or make `folder/state.db` and register an owner."""
         path = folder / "state.db"
         with translated(path, busy_timeout), ExitStack() as undo:
@@ -53,7 +60,7 @@ class Database:
             undo.callback(engine.dispose)
             database = cls(engine, path, owner, busy_timeout, clock)
             with opening(owners):
-                database._make()
+                database._make(rekey)
             undo.pop_all()
         return database
 
@@ -112,7 +119,7 @@ class Database:
                 remedy="Call State.open in the child process",
             )
 
-    def _make(self) -> None:
+    def _make(self, rekey: Callable[[str], str] | None) -> None:
         with self.write() as connection:
             tables.metadata.create_all(connection)
             found = connection.execute(
@@ -121,12 +128,27 @@ class Database:
             if found is None:
                 values = {"key": "schema", "value": str(tables.SCHEMA_VERSION)}
                 connection.execute(insert(tables.meta).values(values))
+            elif int(found) == 1 and rekey is not None:
+                _rekey(connection, rekey)
             elif int(found) != tables.SCHEMA_VERSION:
+                older = int(found) < tables.SCHEMA_VERSION
                 raise StateError(
                     f"the state database {self._path} has schema {found}",
                     rule=f"this Toolcrib reads schema {tables.SCHEMA_VERSION}",
-                    remedy="Use the Toolcrib version that wrote it, or a newer one",
+                    remedy="Open it by its crib (`toolcrib doctor`), which brings it up to date"
+                    if older
+                    else "Use the Toolcrib version that wrote it, or a newer one",
                 )
+
+
+def _rekey(connection: Connection, rekey: Callable[[str], str]) -> None:
+    """From schema 1 to 2: every digest of arguments under the crib's key, so that equal calls stay equal."""
+    for table in (tables.ledger, tables.approvals):
+        digests = [column for column in table.c if column.name in ("args_digest", "ran_digest")]
+        for row in connection.execute(select(table.c.seq, *digests)).mappings().all():
+            news = {column.name: rekey(row[column.name]) for column in digests}
+            connection.execute(update(table).where(table.c.seq == row["seq"]).values(news))
+    connection.execute(update(tables.meta).where(tables.meta.c.key == "schema").values(value="2"))
 
 
 def _engine(path: Path, wait: float) -> Engine:

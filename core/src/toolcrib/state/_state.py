@@ -50,9 +50,17 @@ class State:
 
     @classmethod
     def open(
-        cls, folder: Path, *, busy_timeout: float = 5.0, clock: Callable[[], float] = time.time
+        cls,
+        folder: Path,
+        *,
+        busy_timeout: float = 5.0,
+        clock: Callable[[], float] = time.time,
+        rekey: Callable[[str], str] | None = None,
     ) -> State:
         """The state kept in `folder` (the crib's `.toolcrib`), which is made if it is not there.
+
+        `rekey` brings a database of schema 1 up to date: it makes of a plain digest of arguments one under
+        the crib's key.
 
         Registers this process as an owner: `owners/<owner>.lock` is locked until `close` or death. A database
         written by a newer Toolcrib, a damaged one or one that cannot be opened raises `StateError`. Not for
@@ -60,7 +68,7 @@ class State:
         """
         from toolcrib.state._database import Database
 
-        return cls(Database.open(folder, busy_timeout=busy_timeout, clock=clock), folder)
+        return cls(Database.open(folder, busy_timeout=busy_timeout, clock=clock, rekey=rekey), folder)
 
     @property
     def owner(self) -> str:

@@ -30,7 +30,8 @@ __all__ = [
     "quota_takes",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: the digests of arguments were plain SHA-256, from which a short sensitive value could be found out."""
 
 metadata = MetaData()
 

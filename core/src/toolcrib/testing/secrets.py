@@ -22,7 +22,7 @@ from contextlib import suppress
 import pytest
 
 from toolcrib.errors import SecretError, SecretNotFound, SecretRefused
-from toolcrib.secrets import Secret, SecretProvider
+from toolcrib.secrets import Secret, SecretProvider, TellsStatus
 from toolcrib.testing._secret_checks import (
     BAD_PATHS,
     assert_clear,
@@ -50,6 +50,18 @@ class SecretProviderConformance:
         provider = stand.open()
         assert isinstance(provider, SecretProvider)
         close_all(provider)
+
+    def test_it_says_where_it_reads_and_as_whom(self, stand: SecretStand) -> None:
+        """For `toolcrib secrets check`; and gives no credential away by it."""
+        stand.put(PATH, VALUE)
+        provider = stand.open()
+        if not isinstance(provider, TellsStatus):
+            pytest.skip("the provider tells nothing of itself")
+        status = asyncio.run(provider.status())
+        close_all(provider)
+        assert status.provider and status.address and status.auth
+        assert status.seconds is None or status.seconds >= 0
+        assert not any(needle in repr(status) for needle in (VALUE, *stand.private))
 
     # --- values
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import os
 
 import pytest
 
 from toolcrib.errors import ConfigError, SecretError, SecretNotFound, SecretRefused
 from toolcrib.secrets.aws import AwsProvider, AwsSettings
-from toolcrib.testing import Reply
+from toolcrib.testing import FakeService, Reply
 from toolcrib.testing.cribs import make_crib
 from toolcrib.testing.secrets import SecretProviderConformance
 
@@ -300,3 +301,44 @@ def test_settings_that_cannot_be_meant_are_refused(settings):
 )
 def test_endpoints_that_are_protected_are_taken(endpoint):
     assert AwsSettings(endpoint=endpoint).endpoint == endpoint
+
+
+# --- what it says of itself
+
+
+async def test_the_status_names_region_and_whose_credentials_these_are(stand):
+    provider = stand.open()
+    status = await provider.status()
+    await provider.close()
+    assert status.address.startswith("AWS Secrets Manager in eu-west-1 (http://127.0.0.1:")
+    assert status.auth.startswith("credentials by env (arn:aws:sts::") and status.seconds is None
+    assert os.environ["AWS_SECRET_ACCESS_KEY"] not in repr(status)
+
+
+async def test_a_role_says_for_how_long(stand, moto, relay, monkeypatch, tmp_path):
+    (tmp_path / "aws-config").write_text(
+        "[profile agents]\nrole_arn = arn:aws:iam::123456789012:role/agents\nsource_profile = base\n"
+        f"[profile base]\naws_access_key_id = {os.environ['AWS_ACCESS_KEY_ID']}\n"
+        f"aws_secret_access_key = {os.environ['AWS_SECRET_ACCESS_KEY']}\n"
+    )
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    provider = stand.open(profile="agents")
+    status = await provider.status()
+    await provider.close()
+    assert "assumed-role/agents/" in status.auth and 0 < status.seconds <= 3600
+
+
+async def test_the_status_without_credentials_is_an_error_and_without_sts_still_tells(stand, monkeypatch):
+    closed = FakeService().start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", closed.url)
+    closed.stop()
+    provider = stand.open(attempts=1)
+    assert "cannot be asked" in (await provider.status()).auth
+    await provider.close()
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    provider = AwsProvider(AwsSettings(region="eu-west-1", attempts=1))
+    with pytest.raises(SecretError, match="its login"):
+        await provider.status()
+    await provider.close()

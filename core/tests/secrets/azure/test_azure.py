@@ -180,3 +180,20 @@ def test_the_config_names_the_ca_beside_it_and_the_nearest_key(tmp_path):
         with pytest.raises(ConfigError) as caught:
             AzureProvider.from_config(config(**wrong))
         assert word in caught.value.remedy
+
+
+async def test_the_status_says_by_which_way_a_token_was_had(stand, vault):
+    provider = stand.open()
+    status = await provider.status()
+    await provider.close()
+    assert (status.provider, status.address, status.auth) == ("azure", vault.url, "EnvironmentCredential")
+    assert 3000 < status.seconds <= 3600
+
+
+async def test_the_status_with_wrong_credentials_is_a_refusal(stand, monkeypatch):
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "another-needle")
+    provider = stand.open()
+    with pytest.raises(SecretRefused, match="does not accept") as caught:
+        await provider.status()
+    await provider.close()
+    assert "needle" not in str(caught.value)
