@@ -321,7 +321,7 @@ class Crib:
         """The state database; calls that a dead process left behind become ambiguous here."""
         from toolcrib.state import State
 
-        state = State.open(self.config.state, rekey=lambda digest: self._hmac_key.keyed(digest))
+        state = State.open(self.config.state, key=self._hmac_key)
         for row in state.mark_orphans():
             self.record(
                 kind="admin", action="ledger.orphaned", ledger=row.id, tool=row.scope.tool, call=row.call_id

@@ -6,13 +6,14 @@ import itertools
 import json
 import sqlite3
 import string
+import warnings
 from typing import Annotated
 
 import pytest
 
-from toolcrib import tool
+from toolcrib import Crib, tool
 from toolcrib.audit import HmacKey
-from toolcrib.errors import StateError
+from toolcrib.errors import StateError, ToolcribWarning
 from toolcrib.state import CallScope, LedgerEntry, State
 from toolcrib.testing.cribs import make_crib
 from toolcrib.tools import Sensitive
@@ -30,8 +31,7 @@ async def pay_with(crib, pin, key="k-1"):
     return await crib.call("local.pay", {"pin": pin}, crib.principal("worker", "alice"), idempotency_key=key)
 
 
-@pytest.fixture
-def crib(tmp_path):
+def paying():
     @tool(effect="write")
     def pay(pin: Annotated[str, Sensitive]) -> str:
         """Pay."""
@@ -39,8 +39,13 @@ def crib(tmp_path):
             raise TimeoutError
         return "paid"
 
+    return pay
+
+
+@pytest.fixture
+def crib(tmp_path):
     with make_crib(tmp_path, ROWS) as crib:
-        crib.add(pay)
+        crib.add(paying())
         yield crib
 
 
@@ -88,16 +93,19 @@ async def test_a_call_that_was_ambiguous_before_the_change_still_stands_in_the_w
     assert key.keyed(plain) in digests(folder) and plain not in digests(folder)
 
 
-def test_each_row_is_changed_once(tmp_path):
-    old_database(tmp_path, b"{}", b'{"a":1}')
+class Key:
+    id = "0011"
 
-    def rekey(digest):
+    def keyed(self, digest):
         return hmac.digest(b"key", digest.encode(), "sha256").hex()
 
+
+def test_each_row_is_changed_once(tmp_path):
+    old_database(tmp_path, b"{}", b'{"a":1}')
     for _ in range(2):
-        State.open(tmp_path, rekey=rekey).close()
-    expected = [rekey(hashlib.sha256(data).hexdigest()) for data in (b"{}", b'{"a":1}') for _ in range(2)]
-    assert digests(tmp_path) == expected
+        State.open(tmp_path, key=Key()).close()
+    plain = [hashlib.sha256(data).hexdigest() for data in (b"{}", b'{"a":1}')]
+    assert digests(tmp_path) == [Key().keyed(digest) for digest in plain for _ in range(2)]
 
 
 def test_without_the_key_an_old_database_is_refused_and_left_as_it_is(tmp_path):
@@ -110,17 +118,54 @@ def test_without_the_key_an_old_database_is_refused_and_left_as_it_is(tmp_path):
 
 def test_an_error_in_between_changes_nothing(tmp_path):
     old_database(tmp_path, b"{}", b'{"a":1}')
-    asked = []
 
-    def fails_at_the_second(digest):
-        asked.append(digest)
-        if len(asked) == 2:
-            raise StateError("the key is gone")
-        return "new"
+    class FailsAtTheSecond(Key):
+        asked = 0
+
+        def keyed(self, digest):
+            self.asked += 1
+            if self.asked == 2:
+                raise StateError("the key is gone")
+            return "new"
 
     with pytest.raises(StateError):
-        State.open(tmp_path, rekey=fails_at_the_second)
+        State.open(tmp_path, key=FailsAtTheSecond())
     assert "new" not in digests(tmp_path)
+
+
+async def test_with_another_key_what_is_open_stands_in_the_way_until_it_is_settled(crib):
+    assert (await pay_with(crib, "9999", "k-2")).status == "ambiguous"
+    assert (await pay_with(crib, "4711", "k-1")).status == "done"
+    config = crib.config
+    crib.close()
+    (config.keys / "hmac.key").unlink()
+    with Crib(config) as again:
+        again.add(paying())
+        with pytest.warns(ToolcribWarning, match="another one than last time"):
+            refused = await pay_with(again, "9999", "k-3")
+        assert "may or may not have happened" in refused.text
+        assert "may or may not have happened" in (await pay_with(again, "1234", "k-4")).text
+        assert "other arguments" in (await pay_with(again, "4711", "k-1")).text, "nothing runs a second time"
+        (row,) = again.state.ledger(status="ambiguous")
+        again.state.settle_by_hand(row.id, "failed", by="dana", note="looked")
+        assert (await pay_with(again, "1234", "k-4")).status == "done"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Crib(config).state.close()
+
+
+def test_with_another_key_an_approval_is_no_yes(tmp_path, request_of):
+    class Other(Key):
+        id = "0022"
+
+    with State.open(tmp_path, key=Key()) as state:
+        asked = state.request_approval(request_of(), ttl=60)
+    with (
+        pytest.warns(ToolcribWarning, match=r"1 open approval\(s\) have expired"),
+        State.open(tmp_path, key=Other()) as state,
+    ):
+        assert state.get_approval(asked.id).status == "expired"
+    State.open(tmp_path, key=Other()).close()
 
 
 def test_the_digest_says_nothing_about_another_cribs(tmp_path):

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, select, update
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, select
 
 from toolcrib._private import make_private
-from toolcrib.errors import StateError
+from toolcrib.errors import StateError, ToolcribWarning
 from toolcrib.state import _tables as tables
 from toolcrib.state._failures import locked, translated
+from toolcrib.state._keying import DigestKey, hold_to, rekey
 from toolcrib.state._owners import Owner, opening
 
 __all__ = ["Database"]
@@ -46,7 +48,7 @@ class Database:
         *,
         busy_timeout: float,
         clock: Callable[[], float],
-        rekey: Callable[[str], str] | None = None,
+        key: DigestKey | None = None,
     ) -> Database:
         """Open or make `folder/state.db` and register an owner."""
         path = folder / "state.db"
@@ -60,7 +62,7 @@ class Database:
             undo.callback(engine.dispose)
             database = cls(engine, path, owner, busy_timeout, clock)
             with opening(owners):
-                database._make(rekey)
+                database._make(key)
             undo.pop_all()
         return database
 
@@ -119,7 +121,7 @@ class Database:
                 remedy="Call State.open in the child process",
             )
 
-    def _make(self, rekey: Callable[[str], str] | None) -> None:
+    def _make(self, key: DigestKey | None) -> None:
         with self.write() as connection:
             tables.metadata.create_all(connection)
             found = connection.execute(
@@ -128,8 +130,8 @@ class Database:
             if found is None:
                 values = {"key": "schema", "value": str(tables.SCHEMA_VERSION)}
                 connection.execute(insert(tables.meta).values(values))
-            elif int(found) == 1 and rekey is not None:
-                _rekey(connection, rekey)
+            elif int(found) == 1 and key is not None:
+                rekey(connection, key)
             elif int(found) != tables.SCHEMA_VERSION:
                 older = int(found) < tables.SCHEMA_VERSION
                 raise StateError(
@@ -139,16 +141,9 @@ class Database:
                     if older
                     else "Use the Toolcrib version that wrote it, or a newer one",
                 )
-
-
-def _rekey(connection: Connection, rekey: Callable[[str], str]) -> None:
-    """From schema 1 to 2: every digest of arguments under the crib's key, so that equal calls stay equal."""
-    for table in (tables.ledger, tables.approvals):
-        digests = [column for column in table.c if column.name in ("args_digest", "ran_digest")]
-        for row in connection.execute(select(table.c.seq, *digests)).mappings().all():
-            news = {column.name: rekey(row[column.name]) for column in digests}
-            connection.execute(update(table).where(table.c.seq == row["seq"]).values(news))
-    connection.execute(update(tables.meta).where(tables.meta.c.key == "schema").values(value="2"))
+            told = hold_to(connection, key) if key is not None else ""
+        if told:
+            warnings.warn(ToolcribWarning(told), stacklevel=4)
 
 
 def _engine(path: Path, wait: float) -> Engine:

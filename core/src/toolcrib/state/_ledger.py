@@ -20,6 +20,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     insert,
+    literal,
     or_,
     select,
     update,
@@ -32,6 +33,7 @@ from toolcrib.state._database import Database
 from toolcrib.state._ids import as_prefix, new_id
 from toolcrib.state._model import CallScope, Commitment, LedgerEntry, LedgerRow, QuotaTake
 from toolcrib.state._quotas import Quotas
+from toolcrib.state._tables import UNKNOWN
 from toolcrib.state._tables import ledger as table
 
 __all__ = ["Ledger"]
@@ -49,7 +51,11 @@ EQUAL_OPEN = (
         table.c.status.in_(("intended", "ambiguous")),
         table.c.tenant == bindparam("tenant"),
         table.c.tool == bindparam("tool"),
-        or_(table.c.args_digest.in_(DIGESTS), table.c.ran_digest.in_(DIGESTS)),
+        or_(
+            table.c.args_digest.in_(DIGESTS),
+            table.c.ran_digest.in_(DIGESTS),
+            table.c.args_digest == literal(UNKNOWN),
+        ),
     )
     .order_by(table.c.seq)
 )

@@ -21,6 +21,7 @@ from toolcrib.state._model import (
 
 if TYPE_CHECKING:
     from toolcrib.state._database import Database
+    from toolcrib.state._keying import DigestKey
 
 __all__ = ["State"]
 
@@ -55,12 +56,14 @@ class State:
         *,
         busy_timeout: float = 5.0,
         clock: Callable[[], float] = time.time,
-        rekey: Callable[[str], str] | None = None,
+        key: DigestKey | None = None,
     ) -> State:
         """The state kept in `folder` (the crib's `.toolcrib`), which is made if it is not there.
 
-        `rekey` brings a database of schema 1 up to date: it makes of a plain digest of arguments one under
-        the crib's key.
+        `key` is the one under which callers make digests of arguments. A database of schema 1, which had
+        plain ones, is brought up to date with it. If the last one had another key, no digest can be compared
+        any more: every open call then counts as equal to any of its tool, open approvals expire, and a
+        `ToolcribWarning` says so.
 
         Registers this process as an owner: `owners/<owner>.lock` is locked until `close` or death. A database
         written by a newer Toolcrib, a damaged one or one that cannot be opened raises `StateError`. Not for
@@ -68,7 +71,7 @@ class State:
         """
         from toolcrib.state._database import Database
 
-        return cls(Database.open(folder, busy_timeout=busy_timeout, clock=clock, rekey=rekey), folder)
+        return cls(Database.open(folder, busy_timeout=busy_timeout, clock=clock, key=key), folder)
 
     @property
     def owner(self) -> str:

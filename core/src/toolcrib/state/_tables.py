@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 __all__ = [
     "SCHEMA_VERSION",
+    "UNKNOWN",
     "approvals",
     "labels",
     "ledger",
@@ -32,6 +33,9 @@ __all__ = [
 
 SCHEMA_VERSION = 2
 """1: the digests of arguments were plain SHA-256, from which a short sensitive value could be found out."""
+
+UNKNOWN = "unknown"
+"""The digest of arguments that nobody can compare any more: they count as equal to any."""
 
 metadata = MetaData()
 
