@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from toolcrib.bench.shadow import Shadow
     from toolcrib.executor import ToolExecutor
     from toolcrib.executor._case import Watch
+    from toolcrib.identity import Identity
     from toolcrib.packs import LoadedPacks
     from toolcrib.policy import History, Origin, Policy, PolicySource, Texts
     from toolcrib.sandbox import Sandbox
@@ -132,6 +133,27 @@ class Crib:
     ) -> Principal:
         """A principal of this crib's tenant."""
         return Principal(agent=agent, user=user, tenant=self.config.tenant, session=session, run=run)
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Checks what callers bring, as `[identity]` says."""
+        from toolcrib.identity import Identity
+
+        return Identity.from_config(self.config)
+
+    async def principal_from_token(
+        self, token: str, agent: str | None = None, *, session: str = "default", run: str = "none"
+    ) -> Principal:
+        """On whose behalf a caller may call who brought `token`: what `Authorization` held, a signed token or
+        an API key. `agent` is who asks to act, None where the token names one.
+
+        Raises `NotAuthenticated` (answer 401), or `Unavailable` where it cannot be checked now (503).
+        """
+        from toolcrib.identity import Bearer
+
+        scheme, _, rest = token.strip().partition(" ")
+        bearer = Bearer(rest if scheme.lower() == "bearer" else token)
+        return await self.identity.authenticate(bearer, agent=agent, session=session, run=run)
 
     async def call(
         self,

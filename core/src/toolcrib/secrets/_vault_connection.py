@@ -12,6 +12,7 @@ from toolcrib.secrets._vault_http import Answer, Http
 from toolcrib.secrets._vault_login import Login, LoginMethod
 from toolcrib.secrets._vault_settings import VaultSettings
 from toolcrib.secrets._vault_values import server_time
+from toolcrib.secrets._vault_wrapping import unwrap
 
 __all__ = ["Connection", "Reply"]
 
@@ -56,9 +57,11 @@ class Connection:
 
     def read(self, url: str, path: str, deadline: float) -> Reply:
         """What is at `/v1/` + `url`; `SecretNotFound` or `SecretRefused`, which name `path`."""
-        answer, login = self.send("get", url, deadline)
+        answer, login = self.send("get", url, deadline, wrap=self.settings.wrap_header)
         if answer.status == 403:
             raise self._forbidden(path, url)
+        if self.settings.wrap and answer.status == 200:
+            answer = self._unwrapped(answer, url, path, deadline)
         if answer.status == 404 and not isinstance(answer.body.get("data"), dict):
             raise SecretNotFound(
                 f"there is no secret at {path!r} in Vault",
@@ -90,13 +93,15 @@ class Connection:
             )
         return version
 
-    def send(self, method: str, url: str, deadline: float, json: Any = None) -> tuple[Answer, Login]:
+    def send(
+        self, method: str, url: str, deadline: float, json: Any = None, *, wrap: str = ""
+    ) -> tuple[Answer, Login]:
         """The answer to a request of this login, whatever it says; a login that ended is made anew, once."""
         login = self.login(deadline)
-        answer = self._http.send(method, url, deadline, token=login.token, json=json)
+        answer = self._http.send(method, url, deadline, token=login.token, json=json, wrap=wrap)
         if answer.status == 403 and not self._is_alive(login, deadline):
             login = self._anew(login, deadline)
-            answer = self._http.send(method, url, deadline, token=login.token, json=json)
+            answer = self._http.send(method, url, deadline, token=login.token, json=json, wrap=wrap)
         return answer, login
 
     def renew_login(self, deadline: float) -> None:
@@ -124,6 +129,19 @@ class Connection:
             return
         finally:
             self._http.close()
+
+    def _unwrapped(self, answer: Answer, url: str, path: str, deadline: float) -> Answer:
+        """What is behind the wrapping token that came; `SecretRefused` if anybody else has seen it."""
+        told = answer.body.get("wrap_info")
+        token = told.get("token") if isinstance(told, dict) else None
+        if not isinstance(token, str) or not token:
+            raise SecretRefused(
+                f"the secret at {path!r} came without the wrapping that was asked for",
+                rule="[secrets] wrap: each value travels wrapped, so that nobody reads along unnoticed",
+                remedy="See what stands between here and Vault, and drops the header X-Vault-Wrap-TTL",
+            )
+        what = f"the secret at {path!r}"
+        return unwrap(self._http, token, deadline, what=what, made=lambda made: made == url, means=f"{url}")
 
     def _is_alive(self, login: Login, deadline: float) -> bool:
         """Whether a 403 is about the path and not about the token."""

@@ -75,14 +75,15 @@ class Http:
         token: str = "",
         json: Any = None,
         repeat: bool = True,
+        wrap: str = "",
     ) -> Answer:
         """The answer to a request for `/v1/` + `url`, good or bad; `SecretError` if there is none by
-        `deadline` (`time.monotonic()`) or Vault cannot work.
+        `deadline` (`time.monotonic()`) or Vault cannot work. With `wrap` a good one is a wrapping token.
         """
         tries = 0
         while True:
             tries += 1
-            answer, why = self._try(method, url, deadline, token, json)
+            answer, why = self._try(method, url, deadline, token, json, wrap)
             if answer is not None and answer.is_sealed:
                 raise self._error("is sealed", "no secret can be had from a sealed Vault", "Unseal it")
             if answer is not None and (answer.status not in _AGAIN or not repeat):
@@ -108,12 +109,14 @@ class Http:
         )
 
     def _try(
-        self, method: str, url: str, deadline: float, token: str, json: Any
+        self, method: str, url: str, deadline: float, token: str, json: Any, wrap: str
     ) -> tuple[Answer | None, str]:
         import requests
 
         rest = max(deadline - time.monotonic(), 0.05)
         headers = {"X-Vault-Token": token} if token else {}
+        if wrap:
+            headers["X-Vault-Wrap-TTL"] = wrap
         try:
             response = self._open().request(
                 method,

@@ -11,6 +11,7 @@ from typing import Any
 from toolcrib.errors import SecretError, SecretRefused
 from toolcrib.secrets._vault_http import Answer, Http
 from toolcrib.secrets._vault_settings import VaultSettings
+from toolcrib.secrets._vault_wrapping import unwrap
 
 __all__ = ["Login", "LoginMethod"]
 
@@ -89,24 +90,15 @@ class LoginMethod:
     def _unwrap(self, token: str, deadline: float) -> str:
         """The secret id behind a wrapping token. One that was used before was read by somebody else."""
         mount = self._settings.auth_mount or self._settings.auth
-        looked = self._http.send("post", "sys/wrapping/lookup", deadline, json={"token": token})
-        made = str((looked.body.get("data") or {}).get("creation_path", ""))
-        if looked.status == 200 and not (
-            made.startswith(f"auth/{mount}/role/") and made.endswith("/secret-id")
-        ):
-            raise self._wrong_wrapping("was not made for a secret id of this mount")
-        answer = self._http.send("post", "sys/wrapping/unwrap", deadline, token=token, repeat=False)
-        data = answer.body.get("data")
-        if looked.status != 200 or answer.status != 200 or not isinstance(data, dict):
-            raise self._wrong_wrapping("has ended or was used before")
-        return str(data.get("secret_id", ""))
-
-    def _wrong_wrapping(self, why: str) -> SecretRefused:
-        return SecretRefused(
-            f"the wrapping token of the secret id {why}",
-            rule="a wrapped secret id is unwrapped once, by whom it is for",
-            remedy="If you did not unwrap it, somebody else has it: revoke the secret id, then issue another",
+        answer = unwrap(
+            self._http,
+            token,
+            deadline,
+            what="the secret id",
+            made=lambda path: path.startswith(f"auth/{mount}/role/") and path.endswith("/secret-id"),
+            means="a secret id of this mount",
         )
+        return str((answer.body.get("data") or {}).get("secret_id", ""))
 
     def _refused(self, answer: Answer) -> SecretError:
         settings = self._settings

@@ -46,6 +46,7 @@ class VaultSettings:
         ca_file: PEM file of the authorities that may vouch for Vault; default: those of certifi.
         client_cert: PEM file of a client certificate, with `client_key`.
         client_key: Its key.
+        wrap: How long a value may stay wrapped on its way (`30s`); default: it is read without wrapping.
         timeout: For one fetch with all its retries.
     """
 
@@ -67,6 +68,7 @@ class VaultSettings:
     ca_file: Path | None = None
     client_cert: Path | None = None
     client_key: Path | None = None
+    wrap: str = ""
     timeout: str = "10s"
 
     def __post_init__(self) -> None:
@@ -78,7 +80,7 @@ class VaultSettings:
                 )
         if bool(self.client_cert) != bool(self.client_key):
             raise _wrong("client_cert and client_key go together", "a certificate is used with its key")
-        _ = self.timeout_seconds
+        _ = self.timeout_seconds, self.wrap_header
 
     @property
     def url(self) -> str:
@@ -89,6 +91,16 @@ class VaultSettings:
     def timeout_seconds(self) -> float:
         """`timeout` in seconds."""
         return seconds(self.timeout, "[secrets] timeout")
+
+    @property
+    def wrap_header(self) -> str:
+        """`wrap` as Vault reads it, in whole seconds; empty for reads without wrapping."""
+        if not self.wrap:
+            return ""
+        life = seconds(self.wrap, "[secrets] wrap")
+        if life < 1:
+            raise _wrong(f"wrap = {self.wrap!r}", "a wrapping token lives for at least a second")
+        return f"{int(life)}s"
 
     @property
     def login_path(self) -> str:

@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from toolcrib.errors import SecretError, SecretRefused
 from toolcrib.secrets._vault_connection import Connection
 from toolcrib.secrets.vault import VaultSettings
-from toolcrib.testing import FakeService, Reply
 
 
 @pytest.fixture(autouse=True)
@@ -97,40 +96,6 @@ async def test_jwt_logs_in_with_the_file_of_the_moment(bao, open_vault, tmp_path
     write("somebody-else")
     with pytest.raises(SecretRefused, match=r"refuses the login by jwt \(role agents\)"):
         await open_vault(**settings).fetch("crm/acme/key")
-
-
-class Kubernetes(FakeService):
-    """The login of a Vault inside a cluster; there is no cluster here for the real one to ask."""
-
-    def __init__(self):
-        super().__init__()
-        self.route("POST", "/v1/auth/kubernetes/login", self.login)
-        self.route("GET", "/v1/secret/data/crm/acme/key", self.read)
-        self.route("POST", "/v1/auth/token/revoke-self", lambda request: Reply(204))
-
-    def login(self, request):
-        if request.json() != {"role": "crib", "jwt": "service-account-token"}:
-            return Reply.json({"errors": ["permission denied"]}, 403)
-        return Reply.json({"auth": {"client_token": "k8s", "lease_duration": 60, "renewable": True}})
-
-    def read(self, request):
-        if request.headers.get("x-vault-token") != "k8s":
-            return Reply.json({"errors": ["permission denied"]}, 403)
-        return Reply.json({"data": {"data": {"value": "in-the-cluster"}, "metadata": {"version": 3}}})
-
-
-async def test_kubernetes_sends_role_and_service_account_token(open_vault, tmp_path):
-    file = tmp_path / "sa-token"
-    file.write_text("service-account-token\n")
-    with Kubernetes() as cluster:
-        settings = {"address": cluster.url, "auth": "kubernetes", "role": "crib", "jwt_file": file}
-        vault = open_vault(**settings)
-        assert (await vault.fetch("crm/acme/key")).reveal() == "in-the-cluster"
-        await vault.close()
-        assert cluster.requests[-1].path == "/v1/auth/token/revoke-self"
-        file.write_text("another")
-        with pytest.raises(SecretRefused, match="kubernetes"):
-            await open_vault(**settings).fetch("crm/acme/key")
 
 
 # --- tokens that somebody else got
