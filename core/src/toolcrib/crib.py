@@ -151,9 +151,7 @@ class Crib:
         """
         from toolcrib.identity import Bearer
 
-        scheme, _, rest = token.strip().partition(" ")
-        bearer = Bearer(rest if scheme.lower() == "bearer" else token)
-        return await self.identity.authenticate(bearer, agent=agent, session=session, run=run)
+        return await self.identity.authenticate(Bearer.of(token), agent=agent, session=session, run=run)
 
     async def call(
         self,
@@ -180,20 +178,10 @@ class Crib:
 
     async def _record_unopened(self, call: ToolCall, error: ToolcribError) -> None:
         """The one record of a call that met no executor; where there is no log either, the result says so."""
-        from toolcrib.executor._words import writable
+        from toolcrib.executor._words import unopened
 
-        who = call.principal
-        names = {"agent": who.agent, "tenant": who.tenant, "session": who.session, "run": who.run}
-        texts = {"call": call.call_id, "tool": call.tool, "error": str(error)}
-        record = {
-            "kind": "refusal",
-            "status": "unavailable",
-            **names,
-            **({"user": who.user} if who.user else {}),
-            **{name: writable(text[:2000]) for name, text in texts.items()},
-        }
         with contextlib.suppress(Exception):
-            await self.audit.append(record)
+            await self.audit.append(unopened(call, error))
 
     def call_sync(
         self,
@@ -388,20 +376,9 @@ class Crib:
     @cached_property
     def secret_provider(self) -> SecretProvider:
         """Where secrets are kept: a built-in provider, or one that a pack brings."""
-        from toolcrib.secrets import ProviderConfig
+        from toolcrib.secrets._open import open_provider
 
-        name, known = self.config.secrets.provider, self.packs.secret_providers()
-        if name not in known:
-            raise ConfigError(
-                f"[secrets] provider = {name!r}: there is no such provider",
-                rule=f"providers: {', '.join(sorted(known))}",
-                remedy=did_you_mean(name, known),
-            )
-        settings, base = self.config.secrets.settings, self.config.file.parent
-        opened: SecretProvider = known[name](
-            ProviderConfig(settings, self.config.state, base, self.config.tenant)
-        )
-        return opened
+        return open_provider(self.config, self.packs.secret_providers())
 
     @cached_property
     def sandbox(self) -> Sandbox:

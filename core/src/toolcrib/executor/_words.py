@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
-from toolcrib.calls import Status, ToolResult
+from toolcrib.calls import Status, ToolCall, ToolResult
 from toolcrib.errors import (
     ApprovalExpired,
     ApprovalPending,
@@ -23,7 +24,7 @@ from toolcrib.errors import (
 )
 from toolcrib.executor._case import Case
 
-__all__ = ["describe", "refusal", "status_of", "writable"]
+__all__ = ["describe", "refusal", "status_of", "unopened", "writable"]
 
 MOST = 2000
 """Characters of an error's text that go on; a vendor's answer may be a whole page."""
@@ -102,3 +103,13 @@ def _text(error: BaseException) -> str:
     if isinstance(error, ToolcribError) and not isinstance(error, ToolError):
         return str(error)
     return f"the call was not made, because of an internal error ({type(error).__name__})."
+
+
+def unopened(call: ToolCall, error: ToolcribError) -> dict[str, Any]:
+    """The record of a call that met no executor, because the crib could not be opened."""
+    who = call.principal
+    names = {"agent": who.agent, "tenant": who.tenant, "session": who.session, "run": who.run}
+    names |= {"user": who.user} if who.user else {}
+    texts = {"call": call.call_id, "tool": call.tool, "error": str(error)}
+    told = {name: writable(text[:MOST]) for name, text in texts.items()}
+    return {"kind": "refusal", "status": "unavailable", **names, **told}

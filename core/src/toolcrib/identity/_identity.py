@@ -25,6 +25,12 @@ class Bearer:
 
     text: str = field(repr=False)
 
+    @classmethod
+    def of(cls, authorization: str) -> Bearer:
+        """From the header's value, with or without its scheme."""
+        scheme, _, rest = authorization.strip().partition(" ")
+        return cls(rest if scheme.lower() == "bearer" else authorization)
+
 
 @dataclass(frozen=True, slots=True)
 class LocalUser:
