@@ -355,4 +355,5 @@ def test_a_failure_is_told_only_when_nobody_else_could_serve(engine: Engine, war
     for each in asked:
         with pytest.raises((SandboxError, CancelledError)):
             each.result(SECONDS)
+    until(lambda: not warm._pool._starting.total())  # else who asks now is told of the second failure too
     assert taken_new(engine, warm.ask((A, "acme")))
