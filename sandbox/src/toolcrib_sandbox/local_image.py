@@ -43,6 +43,16 @@ _TEXTS = {
     "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
 }
 _FOLDERS = ("box", "tmp", "run", "proc", "sys", "dev", "root")
+_OF_WHEELS = (
+    "libstdc++.so.6",
+    "libgcc_s.so.1",
+    "libpthread.so.0",
+    "libdl.so.2",
+    "librt.so.1",
+    "libutil.so.1",
+    "libm.so.6",
+)
+"""What compiled wheels, such as numpy's, expect of every Linux (PEP 600)."""
 _LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x")
 
 
@@ -130,7 +140,10 @@ def _standard_library() -> Iterator[Path]:
 def _libraries(paths: Iterable[Path]) -> Iterator[Path]:
     binaries = [str(path) for path in paths if path.suffix in ("", ".so") or path.name.startswith("python")]
     done = subprocess.run(["ldd", *binaries], capture_output=True, text=True, check=False)  # noqa: S603, S607
-    yield from {Path(path) for path in _LIBRARY.findall(done.stdout)}
+    found = {Path(path) for path in _LIBRARY.findall(done.stdout)}
+    yield from found
+    beside = (folder / name for folder in {path.parent for path in found} for name in _OF_WHEELS)
+    yield from (path for path in beside if path not in found and path.exists())
     yield from (path for path in map(Path, ("/etc/ssl/certs/ca-certificates.crt",)) if path.exists())
 
 
