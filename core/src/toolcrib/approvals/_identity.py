@@ -18,7 +18,7 @@ def approver_identity(users: Mapping[str, str]) -> str:
     name = system_user()
     if name not in users:
         raise ConfigError(
-            f"the operating-system user {name!r} has no user id here, so it can do or answer nothing",
+            f"the operating-system user {name!r} is nobody's user id: it can do or answer nothing",
             rule="[approvals.users] maps operating-system users to user ids",
             remedy=f'Add `{name} = "USER"` under [approvals.users] in toolcrib.toml',
         )
