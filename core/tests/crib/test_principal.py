@@ -11,7 +11,9 @@ def test_subjects_are_built_by_core() -> None:
     assert Principal("analyst").subjects == ("user:none", "agent:analyst")
 
 
-@pytest.mark.parametrize("bad", ["", "a b", "a,b", "*", "user:x", "a/b", "é", "a\nb", "a\n", "none\x00"])
+@pytest.mark.parametrize(
+    "bad", ["", "a b", "a,b", "*", "user:x", "a/b", "../../root", "é", "a\nb", "a\n", "none\x00"]
+)
 @pytest.mark.parametrize("field", ["agent", "user", "tenant", "session", "run"])
 def test_ids_that_could_forge_a_row_are_refused(field: str, bad: str) -> None:
     with pytest.raises(ConfigError, match="valid id"):

@@ -73,6 +73,19 @@ async def test_what_was_handed_out_is_redacted_and_only_that(broker):
     assert broker.redactor.clean(text) == "[secret:crm/acme/alice] and value-of-mail/smtp"
 
 
+async def test_what_is_kept_and_handed_out_again_stays_redacted_whatever_came_between(tmp_path, monkeypatch):
+    monkeypatch.setattr("toolcrib.secrets._known.MOST_KNOWN", 8)
+    provider = LocalProvider(tmp_path)
+    for user in ("alice", *(f"u{number}" for number in range(20))):
+        provider.put(f"crm/acme/{user}", f"value-of-{user}-0")
+    broker = SecretBroker(provider, TEMPLATES, cache=60)
+    for number in range(20):
+        await broker.secret("crm", "mine", ALICE)
+        await broker.secret("crm", "mine", Principal(agent="writer", user=f"u{number}", tenant="acme"))
+    assert broker.redactor.clean("value-of-u0-0") == "value-of-u0-0"
+    assert broker.redactor.clean("value-of-alice-0") == "[secret:crm/acme/alice]"
+
+
 def test_a_bad_template_is_found_at_the_start():
     with pytest.raises(ConfigError, match=r"\[packs.crm.secrets\] key = '\.\./x'"):
         SecretBroker(LocalProvider, {"crm": {"key": "../x"}})

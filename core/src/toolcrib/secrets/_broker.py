@@ -69,7 +69,9 @@ class SecretBroker:
 
     async def value(self, path: str) -> Secret:
         """The value at a filled path, kept or fetched now; every failure is a `SecretError` that names it."""
-        return self.cache.hit(path) or await self.cache.get(path, self._fetch)
+        secret = self.cache.hit(path) or await self.cache.get(path, self._fetch)
+        self.redactor.learn(secret)  # handed out again, it is among the last that are known
+        return secret
 
     def forget(self, known: Secret) -> None:
         """Fetch it anew when it is asked for next, if what is kept is no newer than `known`."""
