@@ -164,6 +164,21 @@ def until_reloaded(source: PolicySource) -> Callable[[], bool]:
     return goes_on
 
 
+class Times:
+    """What was measured in one state: calls and lateness at a pace, and calls at full rate; microseconds."""
+
+    def __init__(self) -> None:
+        self.call: list[float] = []
+        self.late: list[float] = []
+        self.full: list[float] = []
+
+    def paced(self, found: tuple[list[float], list[float]]) -> None:
+        self.call, self.late = self.call + found[0], self.late + found[1]
+
+    def summary(self) -> dict[str, Any]:
+        return {"call": summary(self.call), "late": summary(self.late), "full_rate": summary(self.full)}
+
+
 def measure(count: int, reloads: int, *, gated: bool) -> dict[str, Any]:
     chance = random.Random(count)
     rows = rules(count, chance)
@@ -177,55 +192,49 @@ def measure(count: int, reloads: int, *, gated: bool) -> dict[str, Any]:
         (folder / "model.conf").write_text(MODEL)
         os.utime(folder / "model.conf", (1_700_000_000, 1_700_000_000))
         write(folder, rows)
-        source = PolicySource(folder, gate=gate)
-        desk = Desk(source, asked)
-        desk.at_full_rate(for_seconds(1))
-        idle_call, idle_late = desk.paced(for_seconds(IDLE_SECONDS))
-        idle_full = desk.at_full_rate(for_seconds(1))
-        with neighbour(folder):
-            beside_call, beside_late = desk.paced(for_seconds(IDLE_SECONDS))
-            beside_full = desk.at_full_rate(for_seconds(1))
-        call: list[float] = []
-        late: list[float] = []
-        full: list[float] = []
-        seconds, full_seconds = [], 0.0
-        for number in range(reloads):
-            write(folder, f"{rows}p, user:extra{number}, *, *, *, True, deny\n", desk)
-            start = time.perf_counter()
-            took, waited = desk.paced(until_reloaded(source))
-            seconds.append(time.perf_counter() - start - 0.5)
-            call, late = call + took, late + waited
-            write(folder, f"{rows}p, user:other{number}, *, *, *, True, deny\n", desk)
-            start = time.perf_counter()
-            full += desk.at_full_rate(until_reloaded(source))
-            full_seconds += time.perf_counter() - start
-        with spinning():  # for as long, since the longest of many is longer than that of few
-            beside_spin = desk.paced(for_seconds(min(sum(seconds), SPIN_SECONDS)))
-            spin_full = desk.at_full_rate(for_seconds(min(full_seconds, SPIN_SECONDS)))
+        desk = Desk(PolicySource(folder, gate=gate), asked)
+        states, seconds = in_states(desk, folder, rows, reloads)
     result = {
         "benchmark": "reload",
         "unit": "microseconds",
         "rules": count,
         "gate": gated,
         "reload_seconds": round(sum(seconds) / len(seconds), 2),
-        "idle": {"call": summary(idle_call), "late": summary(idle_late), "full_rate": summary(idle_full)},
-        "neighbour": {
-            "call": summary(beside_call),
-            "late": summary(beside_late),
-            "full_rate": summary(beside_full),
-        },
-        "spinning": {
-            "call": summary(beside_spin[0]),
-            "late": summary(beside_spin[1]),
-            "full_rate": summary(spin_full),
-        },
-        "reloading": {"call": summary(call), "late": summary(late), "full_rate": summary(full)},
+        **{state: times.summary() for state, times in states.items()},
     }
     result["excess"] = {
         name: {key: round(result["reloading"][name][key] - result["spinning"][name][key], 1) for key in PARTS}
         for name in ("call", "late", "full_rate")
     }
     return result
+
+
+def in_states(desk: Desk, folder: Path, rows: str, reloads: int) -> tuple[dict[str, Times], list[float]]:
+    """The times of each state, and the seconds that each reload at a pace took."""
+    states = {name: Times() for name in ("idle", "neighbour", "spinning", "reloading")}
+    desk.at_full_rate(for_seconds(1))
+    steady(desk, states["idle"], IDLE_SECONDS, 1)
+    with neighbour(folder):
+        steady(desk, states["neighbour"], IDLE_SECONDS, 1)
+    reloading, seconds, full_seconds = states["reloading"], list[float](), 0.0
+    for number in range(reloads):
+        write(folder, f"{rows}p, user:extra{number}, *, *, *, True, deny\n", desk)
+        start = time.perf_counter()
+        reloading.paced(desk.paced(until_reloaded(desk.source)))
+        seconds.append(time.perf_counter() - start - 0.5)
+        write(folder, f"{rows}p, user:other{number}, *, *, *, True, deny\n", desk)
+        start = time.perf_counter()
+        reloading.full += desk.at_full_rate(until_reloaded(desk.source))
+        full_seconds += time.perf_counter() - start
+    with spinning():  # for as long, since the longest of many is longer than that of few
+        steady(desk, states["spinning"], min(sum(seconds), SPIN_SECONDS), min(full_seconds, SPIN_SECONDS))
+    return states, seconds
+
+
+def steady(desk: Desk, times: Times, paced_seconds: float, full_seconds: float) -> None:
+    """Measure while nothing is reloaded."""
+    times.paced(desk.paced(for_seconds(paced_seconds)))
+    times.full += desk.at_full_rate(for_seconds(full_seconds))
 
 
 def report(found: dict[str, Any]) -> None:
