@@ -139,7 +139,7 @@ def _write_inside(folder: Path, name: str, data: bytes) -> Path:
     Raises `ConfigError` for a name that leads elsewhere, and where something that is no file stands there.
     """
     parts = PurePosixPath(name).parts
-    target, inner = folder, folder
+    inner = folder
     if not parts or name.startswith("/") or ".." in parts:
         raise _elsewhere(name)
     folder.mkdir(parents=True, exist_ok=True)
