@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import click
 
 from toolcrib.cli._lazy import LazyGroup
+from toolcrib.cli._pairs import pair
 from toolcrib.cli._print import as_json, console, emit_json, plain
 from toolcrib.effects import EFFECTS, USE, Act, Effect
 from toolcrib.errors import PolicyError, UnknownTool
@@ -88,24 +89,15 @@ def _pairs(context: click.Context, parameter: click.Parameter, values: Sequence[
     """`a.b=1` as `{"a": {"b": 1}}`; a value that is not JSON is text."""
     found: dict[str, Any] = {}
     for text in values:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise click.BadParameter(f"{text!r} is not NAME=VALUE", context, parameter)
+        name, value = pair(text, context, parameter)
         *path, last = name.split(".")
         level = found
         for step in path:
             level = level.setdefault(step, {})
             if not isinstance(level, dict):
                 raise click.BadParameter(f"{step!r} in {text!r} is a value already", context, parameter)
-        level[last] = _value(value)
+        level[last] = value
     return found
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _facts_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -17,7 +17,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["bound_files", "end", "search_path", "start", "tail"]
+from toolcrib.errors import PackError
+
+__all__ = ["as_problem", "bound_files", "end", "raise_problem", "search_path", "start", "tail"]
 
 FILE_BYTES = 256 * 1024 * 1024
 """The most that one file may hold which a pack writes apart, also the one that keeps what it prints."""
@@ -66,6 +68,18 @@ def bound_files() -> None:
 
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, hard))
+
+
+def as_problem(error: PackError) -> dict[str, Any]:
+    """In the other process: what it reports instead of an answer."""
+    return {"problem": {"what": error.what, "rule": error.rule, "remedy": error.remedy}}
+
+
+def raise_problem(report: Mapping[str, Any]) -> None:
+    """Raise what `as_problem` reported, if the report is one."""
+    problem = report.get("problem")
+    if isinstance(problem, dict):
+        raise PackError(**{fact: str(problem.get(fact, "")) for fact in ("what", "rule", "remedy")})
 
 
 def tail(errors: IO[bytes]) -> str:

@@ -93,8 +93,8 @@ def _heard(
     begun = False
     for message in messages:
         lost = message if isinstance(message, str) else ""
-        if isinstance(message, Mapping) and isinstance(problem := message.get("problem"), Mapping):
-            raise PackError(**{fact: str(problem.get(fact, "")) for fact in ("what", "rule", "remedy")})
+        if isinstance(message, Mapping):
+            _apart.raise_problem(message)
         if not lost and message == {"begin": checks[0]}:
             begun = True
         elif not lost and begun and message.get("check") == checks[0]:  # type: ignore[union-attr]
@@ -175,7 +175,7 @@ def main(request: Mapping[str, Any]) -> None:
         suite = suite_of(request["name"], request["backend"])
         suite.settings = {**suite.settings, **request["settings"]}
     except PackError as error:
-        tell({"problem": {"what": error.what, "rule": error.rule, "remedy": error.remedy}})
+        tell(_apart.as_problem(error))
         return
     for name in request["checks"]:
         tell({"begin": name})

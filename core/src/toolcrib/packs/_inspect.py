@@ -52,9 +52,7 @@ def inspect_pack(found: Found, config: Config, *, timeout: float = TIMEOUT) -> t
     files = read_files(found)
     refuse_overlap(found, files)
     report = _run(found, _request(found, config), timeout)
-    problem = report.get("problem")
-    if isinstance(problem, dict):
-        raise PackError(**{fact: str(problem.get(fact, "")) for fact in ("what", "rule", "remedy")})
+    _apart.raise_problem(report)
     if read_files(found).hash != files.hash:
         raise PackError(f"pack {found.name!r} changed its own files while it was looked at")
     return _locked(found, files, report), files
@@ -140,7 +138,7 @@ def main(request: Mapping[str, Any]) -> None:
     try:
         answer = _look(request)
     except PackError as error:
-        answer = {"problem": {"what": error.what, "rule": error.rule, "remedy": error.remedy}}
+        answer = _apart.as_problem(error)
     with report:
         json.dump(answer, report)
 
