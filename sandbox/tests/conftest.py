@@ -32,6 +32,6 @@ def sandbox(settings: DockerSettings) -> Iterator[DockerSandbox]:
     asyncio.run(opened.close())
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small() -> Limits:
     return SMALL

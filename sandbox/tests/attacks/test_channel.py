@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+
+from toolcrib.sandbox import RunRequest, RunResult
 
 FORGED = r"""
 import json, os, struct
@@ -50,24 +54,62 @@ async def test_streams_are_replaced_by_nonsense(attack) -> None:
     assert (await attack("import sys; sys.stdout = sys.stderr = 7")).exit_code == 0
 
 
-@pytest.mark.parametrize(
-    ("make", "why"),
-    [
-        ("os.symlink('/etc/passwd', 'x')", "symbolic link"),
-        ("os.symlink('/', 'x')", "symbolic link"),
-        ("open('.hid', 'w').write('s'); os.link('.hid', 'x')", "hard link"),
-        ("socket.socket(socket.AF_UNIX).bind('x')", "socket"),
-        ("open(b'x\\xff', 'w').write('s')", "not UTF-8"),
-        ("open('a\\nb', 'w').write('s')", "safe name"),
-        ("open('a\\\\..\\\\x', 'w').write('s')", "safe name"),
-        ("open('\\x1b[2Jx', 'w').write('s')", "safe name"),
-        ("os.makedirs('/'.join('d' * 12)); open('/'.join('d' * 12) + '/x', 'w')", "deeper"),
-    ],
-)
-async def test_what_does_not_come_back(attack, make: str, why: str) -> None:
-    result = await attack(f"import os, socket\n{make}\nopen('good.txt', 'w').write('g')")
-    assert [each.name for each in result.artifacts] == ["good.txt"], result.stderr
-    assert [note for note in result.notes if why in note], result.notes
+LEFT_OUT = {
+    "symlink to a file": ("os.symlink('/etc/passwd', 'l1')", "symbolic link (3)"),
+    "symlink to the root": ("os.symlink('/', 'l2')", "symbolic link (3)"),
+    "symlink to the folder above": ("os.symlink('..', 'l3')", "symbolic link (3)"),
+    "hard link": ("open('.hid', 'w').write('s'); os.link('.hid', 'hard')", "hard link (1)"),
+    "socket": ("socket.socket(socket.AF_UNIX).bind('socket')", "socket (1)"),
+    "name that is no UTF-8": ("open(b'x\\xff', 'w').write('s')", "name that is not UTF-8 (1)"),
+    "name of two lines": ("open('a\\nb', 'w').write('s')", r"'a\nb' is no safe name"),
+    "dots for Windows": ("open('a\\\\..\\\\x', 'w').write('s')", r"'a\\..\\x' is no safe name"),
+    "dots at the end": ("os.mkdir('d'); open('d/a..', 'w').write('s')", "'d/a..' is no safe name"),
+    "name that steers a terminal": ("open('\\x1b[2Jx', 'w').write('s')", r"'\x1b[2Jx' is no safe name"),
+    "deep folders": ("os.makedirs('/'.join('e' * 12)); open('/'.join('e' * 12) + '/x', 'w')", "deeper"),
+}
+
+
+@pytest.fixture(scope="module")
+def left(sandbox, small) -> RunResult:
+    """All of them in one run, beside a good file."""
+    made = "\n".join(make for make, _ in LEFT_OUT.values())
+    code = f"import os, socket\n{made}\nopen('good.txt', 'w').write('g')"
+    return asyncio.run(sandbox.run(RunRequest(code, limits=small)))
+
+
+@pytest.mark.parametrize("what", LEFT_OUT)
+def test_what_does_not_come_back(left, what: str) -> None:
+    assert [each.name for each in left.artifacts] == ["good.txt"], left.stderr
+    assert [note for note in left.notes if LEFT_OUT[what][1] in note], left.notes
+    assert all(note.isprintable() for note in left.notes)
+
+
+@pytest.mark.parametrize("kind", ["S_IFIFO", "S_IFCHR", "S_IFBLK"])
+async def test_what_cannot_even_be_made(attack, kind: str) -> None:
+    """A fifo that is read without care is a hang, a device is whatever it is of."""
+    code = (
+        "import os, stat\nopen('good.txt', 'w').write('g')\n"
+        f"for place in ('/box/x', '/tmp/x', '/dev/shm/x'):\n"
+        f" try: os.mknod(place, stat.{kind} | 0o600, os.makedev(1, 3)); print('made')\n"
+        " except OSError as error: print(error.errno)"
+    )
+    result = await attack(code)
+    assert (result.stdout.split(), result.exit_code) == (["1"] * 3, 0)
+    assert [each.name for each in result.artifacts] == ["good.txt"]
+
+
+ESCAPES = "\x1b[2J\x1b]0;title\x07\x1b]52;c;Y2FuYXJ5\x07\x9b31m\u202e\r\b"
+"""Clears the screen, names the window, writes the clipboard, turns the text round."""
+
+
+async def test_escape_sequences(attack) -> None:
+    """Output is data, and comes back as it is; what we ourselves say of a run is plain text."""
+    code = (
+        f"import sys\nprint({ESCAPES!r}); print({ESCAPES!r}, file=sys.stderr)\nopen({ESCAPES!r}, 'w').close()"
+    )
+    result = await attack(code)
+    assert result.stdout == result.stderr == f"{ESCAPES}\n"
+    assert result.artifacts == () and result.notes
     assert all(note.isprintable() for note in result.notes)
 
 
