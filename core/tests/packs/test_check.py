@@ -275,6 +275,50 @@ def test_a_backend_has_the_suite_that_names_it(shelf, options, told: str) -> Non
     assert told in outcomes("calls", **options)["calls"].problems[0]
 
 
+NEEDS = """
+from contextlib import contextmanager
+from pathlib import Path
+from toolcrib.testing.conformance import PackConformance
+
+class Conformance(PackConformance):
+    pack = "pack_one"
+    needs = {NEEDS}
+    def calls(self):
+        return {"look": {"what": "saw"}}
+    @contextmanager
+    def prepare(self):
+        with Path({NOTED!r}).open("a") as noted:
+            print("began", file=noted)
+            yield "a server"
+            print("ended", file=noted)
+    @contextmanager
+    def world(self):
+        assert self.prepared == "a server"
+        yield None
+"""
+
+
+def needing(tmp_path: Path, needs: dict[str, str]) -> str:
+    return NEEDS.replace("{NEEDS}", repr(needs)).replace("{NOTED!r}", repr(str(tmp_path / "noted")))
+
+
+def test_what_takes_long_is_prepared_once_for_all_checks(shelf, tmp_path: Path) -> None:
+    install(shelf, suite=needing(tmp_path, {"json": "pip install it"}))
+    result = run("pack_one")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "3 passed")
+    assert (tmp_path / "noted").read_text().split().count("began") == 1
+
+
+def test_a_suite_without_its_counterpart_is_not_green_and_says_what_to_install(shelf, tmp_path: Path) -> None:
+    needs = {"no_such_server": "pip install the-server", "json": "pip install it"}
+    install(shelf, suite=needing(tmp_path, needs))
+    result = run("pack_one")
+    assert result.exit_code == 1
+    assert "no_such_server is not installed" in result.stdout and "pip install the-server" in result.stdout
+    assert "json" not in result.stdout and result.stdout.endswith("1 failed\n")
+    assert not (tmp_path / "noted").exists()
+
+
 def test_settings_on_the_command_line_are_json_or_text(shelf) -> None:
     install(shelf, TELL)
     told = run("pack_one", "--set", "limit=3", "--set", "name=three").stdout

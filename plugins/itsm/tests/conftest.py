@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import shutil
-import sqlite3
 import time
 import uuid
 from collections.abc import Callable
@@ -11,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from toolcrib import CallContext, Principal
@@ -23,7 +21,7 @@ from toolcrib_itsm.embedded import EmbeddedBackend
 from toolcrib_itsm.roundup import RoundupBackend
 from toolcrib_itsm.sample import DEMO, records
 from toolcrib_itsm.servicenow import ServiceNowBackend
-from toolcrib_itsm.testing import FakeServiceNow, RoundupTracker, sys_id
+from toolcrib_itsm.testing import FakeServiceNow, RoundupTracker, TrackerUser, sys_id
 
 
 def context(
@@ -131,80 +129,36 @@ async def embedded(tmp_path, filled):
     await backend.close()
 
 
-def _need_roundup():
+@pytest.fixture(scope="session")
+def need_roundup():
     """Say loudly that there is no Roundup; fail where TOOLCRIB_STRICT=1."""
     if importlib.util.find_spec("roundup") is None:
         missing("NOT TRIED ON ROUNDUP: the package roundup is not installed")
 
 
 @pytest.fixture(scope="session")
-def tracker(tmp_path_factory):
+def tracker(tmp_path_factory, need_roundup):
     """A real Roundup, extended; one for all tests, which bring issues of their own."""
-    _need_roundup()
     with RoundupTracker(tmp_path_factory.mktemp("roundup") / "tracker") as served:
         yield served
 
 
 @pytest.fixture(scope="session")
-def classic_tracker(tmp_path_factory):
+def classic_tracker(tmp_path_factory, need_roundup):
     """A real Roundup of the template as it is."""
-    _need_roundup()
     with RoundupTracker(tmp_path_factory.mktemp("classic") / "tracker", extended=False) as served:
         yield served
 
 
-class Requester:
-    """Somebody outside the desk, in Roundup's own way."""
-
-    def __init__(self, tracker, username="user11"):
-        self.username = username
-        self.rest = httpx.Client(
-            base_url=f"{tracker.url}/rest/data",
-            auth=(username, tracker.password),
-            headers={"X-Requested-With": "rest", "Origin": tracker.url, "Referer": f"{tracker.url}/"},
-            trust_env=False,
-        )
-
-    def opens(self, title, text):
-        """The id of a new issue."""
-        author = {"content": text, "author": self.username}
-        message = self.rest.post("/msg", json=author).json()["data"]["id"]
-        made = self.rest.post("/issue", json={"title": title, "messages": [message], "priority": "bug"})
-        return made.json()["data"]["id"]
-
-    def reads(self, issue):
-        """The text of all messages on it that this person is shown."""
-        linked = self.rest.get(f"/issue/{issue}").json()["data"]["attributes"]["messages"]
-        replies = [self.rest.get(f"/msg/{each['id']}", params={"@verbose": 3}) for each in linked]
-        return [
-            reply.json()["data"]["attributes"]["content"] for reply in replies if reply.status_code == 200
-        ]
-
-
-def rows_of(tracker):
-    """What the tracker holds, without what logins and clocks change."""
-    with sqlite3.connect(f"file:{tracker.folder}/db/db?mode=ro", uri=True) as db:
-        lines = [line for line in db.iterdump() if line.startswith("INSERT") and "otks" not in line]
-    db.close()
-    return lines
-
-
-@pytest.fixture(name="rows_of")
-def _rows_of():
-    return rows_of
-
-
 @pytest.fixture
 def requester(tracker):
-    made = Requester(tracker)
-    yield made
-    made.rest.close()
+    with TrackerUser(tracker) as somebody:
+        yield somebody
 
 
 @pytest.fixture
-async def roundup(tracker):
+async def roundup(tracker, requester):
     sample = {row["id"]: row for row in records()["ticket"]}
-    requester = Requester(tracker)
     known, other = (
         requester.opens(sample[name]["title"], sample[name]["description"])
         for name in (DEMO.known_ticket, DEMO.unknown_ticket)
@@ -219,7 +173,7 @@ async def roundup(tracker):
         name="roundup",
         itsm=ITSM(backend, ITSMSettings(**settings)),
         with_settings=lambda **given: ITSM(backend, ITSMSettings(**{**settings, **given})),
-        state=lambda: rows_of(tracker),
+        state=tracker.rows,
         portal=requester.reads,
         known=known,
         other=other,
@@ -234,7 +188,6 @@ async def roundup(tracker):
         backend=backend,
         extra={"tracker": tracker, "requester": requester},
     )
-    requester.rest.close()
     await backend.close()
 
 

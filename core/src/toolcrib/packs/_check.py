@@ -18,13 +18,16 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from toolcrib.errors import PackError, ToolcribError
 from toolcrib.packs import _apart
 from toolcrib.packs._project import Project
 from toolcrib.packs._settings import parse
 from toolcrib.testing._pack_outcome import REMEDIES, Outcome
+
+if TYPE_CHECKING:
+    from toolcrib.testing.conformance import PackConformance
 
 __all__ = ["SECONDS", "check_apart", "main"]
 
@@ -159,7 +162,7 @@ def _message(line: bytes) -> Mapping[str, Any]:
 
 def main(request: Mapping[str, Any]) -> None:
     """Make checks, and say of each that it begins and what came of it, one JSON object a line."""
-    from toolcrib.testing._pack_report import run_check
+    from toolcrib.testing._pack_ready import ready
     from toolcrib.testing.conformance import suite_of
 
     _apart.bound_files()
@@ -174,10 +177,16 @@ def main(request: Mapping[str, Any]) -> None:
     try:
         suite = suite_of(request["name"], request["backend"])
         suite.settings = {**suite.settings, **request["settings"]}
+        with ready(suite):
+            _make(suite, request["checks"], tell)
     except PackError as error:
         tell(_apart.as_problem(error))
-        return
-    for name in request["checks"]:
+
+
+def _make(suite: PackConformance, checks: Sequence[str], tell: Callable[[Mapping[str, Any]], None]) -> None:
+    from toolcrib.testing._pack_report import run_check
+
+    for name in checks:
         tell({"begin": name})
         try:
             outcome = asyncio.run(run_check(suite, name))

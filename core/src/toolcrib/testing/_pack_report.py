@@ -11,6 +11,7 @@ from toolcrib.testing import _pack_calls as calls
 from toolcrib.testing import _pack_shapes as shapes
 from toolcrib.testing._pack_outcome import Outcome
 from toolcrib.testing._pack_policy import check_policy
+from toolcrib.testing._pack_ready import ready
 from toolcrib.testing._pack_stand import Skip, Stand, opened
 from toolcrib.testing._pack_vendor import check_errors, check_secrets
 
@@ -75,9 +76,10 @@ def _excuse(suite: PackConformance, check: str, found: list[str]) -> tuple[tuple
 def check_pack(
     suite: PackConformance, told: Callable[[Outcome], None] = lambda outcome: None
 ) -> list[Outcome]:
-    """Every check; `told` hears of each as it ends."""
+    """Every check; `told` hears of each as it ends. `PackError` where the suite lacks what it needs."""
     outcomes = []
-    for name in CHECKS:
-        outcomes.append(asyncio.run(run_check(suite, name)))
-        told(outcomes[-1])
+    with ready(suite):
+        for name in CHECKS:
+            outcomes.append(asyncio.run(run_check(suite, name)))
+            told(outcomes[-1])
     return outcomes

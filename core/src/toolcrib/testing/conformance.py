@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from toolcrib.errors import PackError
 from toolcrib.testing._pack_outcome import Outcome
+from toolcrib.testing._pack_ready import lacking, ready
 from toolcrib.testing._pack_report import CHECKS, check_pack, run_check
 from toolcrib.testing._pack_stand import contents
 
@@ -40,6 +41,7 @@ class PackConformance:
     `row_cap` is the most rows that a read may give at once. `labels` are labels that tools must have, by
     tool. `excuses` are problems that are meant, `{(check, tool): reason}`; they are shown, never silent.
     `lacks` are tools that this backend has no place for, with the reason: their good call must be refused.
+    `needs` are modules without which nothing can be checked, with what installs each.
     """
 
     pack: str = ""
@@ -48,12 +50,21 @@ class PackConformance:
     labels: Mapping[str, Sequence[str]] = {}
     excuses: Mapping[tuple[str, str], str] = {}
     lacks: Mapping[str, str] = {}
+    needs: Mapping[str, str] = {}
     row_cap: int = 2000
     vendor: FakeService | None = None
+    prepared: Any = None
+    _stage: ExitStack
 
     def calls(self) -> Mapping[str, Mapping[str, Any] | Sequence[Mapping[str, Any]]]:
         """Good calls by tool (without the pack's name): the arguments of one, or of several."""
         return {}
+
+    def prepare(self) -> AbstractContextManager[Any]:
+        """Entered once, before the first check, and left after the last: what takes long to start and serves
+        all of them, such as a real server. What it gives is `self.prepared`.
+        """
+        return nullcontext()
 
     def world(self) -> AbstractContextManager[FakeService | None]:
         """Entered before the pack is opened, for each check anew: the vendor's fake where there is one, which
@@ -85,6 +96,23 @@ class PackConformance:
     def run(self, check: str) -> Outcome:
         """Make one check by name."""
         return asyncio.run(run_check(self, check))
+
+    @classmethod
+    def setup_class(cls) -> None:
+        """For pytest: `prepare`, before the first test of the class."""
+        from toolcrib.testing.counterparts import missing
+
+        suite = cls()
+        if problem := lacking(suite):
+            missing(str(problem))
+        cls._stage = ExitStack()
+        cls._stage.enter_context(ready(suite))
+        cls.prepared = suite.prepared
+
+    @classmethod
+    def teardown_class(cls) -> None:
+        """For pytest: the end of what `setup_class` began."""
+        cls._stage.close()
 
     def _hold(self, check: str) -> None:
         outcome = self.run(check)

@@ -3,5 +3,6 @@
 from toolcrib_itsm.testing._instance import sys_id
 from toolcrib_itsm.testing._roundup import RoundupTracker
 from toolcrib_itsm.testing._servicenow import FakeServiceNow, LoopbackTransport
+from toolcrib_itsm.testing._tracker_user import TrackerUser
 
-__all__ = ["FakeServiceNow", "LoopbackTransport", "RoundupTracker", "sys_id"]
+__all__ = ["FakeServiceNow", "LoopbackTransport", "RoundupTracker", "TrackerUser", "sys_id"]
