@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from toolcrib.decisions import Row
+from toolcrib.policy._alone import is_of_secret_alone
 from toolcrib.policy._index import ALLOW, DENY, QUOTA, REVIEW, Rule
 
 __all__ = [
@@ -35,7 +36,7 @@ STATES: tuple[State, ...] = ("allow", "review", "depends", "deny")
 @dataclass(frozen=True, slots=True)
 class Cell:
     """The rows that select a subject and a tool. `allows` has one tuple for each subject asked about, the
-    other kinds are of all of them.
+    other kinds are of all of them. `denies` has the reviews and quotas of a secret alone too, which deny it.
     """
 
     state: State
@@ -120,7 +121,8 @@ def cell_of(sides: Sequence[Iterable[Rule]]) -> Cell:
     for side in sides:
         own: list[Row] = []
         for rule in side:
-            (own if rule.does == ALLOW else others[rule.does]).append(rule.row)
+            does = DENY if is_of_secret_alone(rule.row) else rule.does
+            (own if does == ALLOW else others[does]).append(rule.row)
         allows.append(_in_order(own))
     denies, reviews, quotas = map(_in_order, others.values())
     return Cell(_state(allows, denies, reviews), tuple(allows), denies, reviews, quotas)
@@ -145,13 +147,13 @@ def _state(allows: Sequence[Sequence[Row]], denies: Sequence[Row], reviews: Sequ
 
 
 def condition(row: Row) -> str:
-    """The `when` of a p or p2 row."""
-    return row.values[4]
+    """The `when` of a p or p2 row; a p3 row has none."""
+    return "True" if row.kind == "p3" else row.values[4]
 
 
 def always(row: Row) -> bool:
-    """Whether a p or p2 row has no condition."""
-    return row.values[4] == "True"
+    """Whether a row has no condition."""
+    return condition(row) == "True"
 
 
 def approvers(row: Row) -> frozenset[str]:

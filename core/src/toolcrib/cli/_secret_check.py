@@ -161,6 +161,7 @@ def _policy(
     from toolcrib.bench.tools import NamedTool
     from toolcrib.effects import USE
     from toolcrib.policy import Facts
+    from toolcrib.policy._alone import REMEDY
 
     if policy is None:
         return "not asked", "readable", ()
@@ -168,17 +169,14 @@ def _policy(
     candidates = policy.candidates(principal, use)
     decision = policy.decide(candidates, Facts({}))
     places = ", ".join(row.place for row in decision.rows)
+    if decision.rows and decision.rows[0].kind != "p":
+        return places, "denied", (f"{decision.reason}. {REMEDY}.",)
     if candidates.offered and candidates.reads:
         rows = "a row has a condition on the call"
         return "depends", "depends", (f"{rows}: `{_explain(use.name, principal)}` tells which",)
     if decision.verdict == "deny":
         remedy = f"`{_explain(use.name, principal)}` says which row to add or change"
         return (places or "no row"), "denied", (f"{decision.reason}. {remedy}.",)
-    alone = [row for row in (*decision.reviews, *decision.quotas) if row.values[2] != "*"]
-    if alone:
-        rows = ", ".join(row.place for row in alone)
-        what = "a review or quota of a secret alone, which no running tool can wait for"
-        return rows, "denied", (f"{rows} asks for {what}. Write the row for the tools that use it.",)
     return f"allowed ({places})", "readable", ()
 
 

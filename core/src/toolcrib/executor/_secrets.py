@@ -20,6 +20,7 @@ from toolcrib.errors import SecretError, SecretRefused
 from toolcrib.executor._case import Case
 from toolcrib.executor._words import writable
 from toolcrib.policy import OPEN, Candidates, Facts, Policy, SecretUse
+from toolcrib.policy._alone import REMEDY
 from toolcrib.policy._memo import Memo
 from toolcrib.tools import Tool
 
@@ -121,6 +122,8 @@ class SecretGate:
 
 def _denied(case: Case, use: SecretUse, decision: Decision) -> SecretRefused:
     """Gives the rule's place but not its condition, as a denied call does."""
+    if decision.rows and decision.rows[0].kind != "p":
+        return _refused(case, use, decision.reason, REMEDY)
     remedy = f"`{_explain(case, use)}` says which row to change"
     rule = ", ".join(row.place for row in decision.rows)
     if not rule and not decision.is_open:
@@ -143,8 +146,9 @@ def _check_satisfied(case: Case, use: SecretUse, decision: Decision) -> None:
         raise _refused(
             case,
             use,
-            f"{places} asks for a review or quota of the secret alone, which nobody can give a running tool",
-            "Write the row for the tools that use the secret; those are asked before anything runs",
+            f"{places} asks for a review or quota that the call itself did not have, which nobody can give a"
+            " running tool",
+            REMEDY,
         )
 
 

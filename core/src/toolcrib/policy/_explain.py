@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from toolcrib.decisions import Decision, Row
+from toolcrib.policy._alone import is_of_secret_alone
 from toolcrib.policy._candidates import PlanCandidates
 from toolcrib.policy._evaluate import Raised, evaluate
 from toolcrib.policy._facts import OPEN, Facts, Governed
@@ -103,6 +104,8 @@ def _remedies(plan: Plan, results: Sequence[RowResult], when: str) -> list[str]:
         denies = result.row.kind == "p" and result.row.values[-1] == "deny"
         if denies and result.outcome == "matches":
             remedies.append(f"remove or narrow: {result.row}")
+        if result.outcome == "matches" and is_of_secret_alone(result.row):
+            remedies.append(f"remove, and write it for the tools that use the secret: {result.row}")
         if result.outcome == "condition raises":
             remedies.append(f"mend the condition ({result.why}): {result.row}")
     return remedies

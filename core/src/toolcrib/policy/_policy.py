@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from toolcrib.decisions import Decision, Row
 from toolcrib.errors import PolicyError
+from toolcrib.policy._alone import not_waiting
 from toolcrib.policy._candidates import Candidates
 from toolcrib.policy._engine import IndexEngine, PlainEngine
 from toolcrib.policy._facts import Facts, Governed
@@ -92,7 +93,8 @@ class Policy:
 
     def decide(self, candidates: Candidates, facts: Facts) -> Decision:
         """The decision by the revision that the candidates come from, which the decision names."""
-        return bounded(candidates.decide(facts), facts)
+        found = bounded(candidates.decide(facts), facts)
+        return not_waiting(found) if found.reviews or found.quotas else found
 
     def roles(self, subject: str, tenant: str) -> tuple[str, ...]:
         """The roles that `user:ID` or `agent:NAME` holds in a tenant, nearest first."""
