@@ -1,4 +1,4 @@
-"""A review or quota of a secret alone denies its use: the executor and every tool about policy say the same."""
+"""A review or quota of a secret alone denies its use: executor and all tools about policy say the same."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ def test_other_rows_decide_as_they_say(row: str) -> None:
 
 
 def test_a_call_is_reviewed_and_counted_as_before() -> None:
-    policy = Policy.of(MODEL, MAY + "p2, *, acme, crm.get, read, True, lead\np3, *, acme, crm.*, 5/day per user")
+    policy = Policy.of(
+        MODEL, MAY + "p2, *, acme, crm.get, read, True, lead\np3, *, acme, crm.*, 5/day per user"
+    )
     decision = policy.decide(policy.candidates(ME, NamedTool("crm.get", "read")), Facts({}, before=None))
     assert (decision.verdict, len(decision.reviews), len(decision.quotas)) == ("review", 1, 1)
 
