@@ -7,6 +7,7 @@ nothing is left for the tool to add.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 from collections.abc import Callable, Mapping
@@ -115,6 +116,12 @@ class TypedArguments:
         self._is_plain = is_plain
         self._validator = model.__pydantic_validator__
         self._serializer = model.__pydantic_serializer__
+
+    def copy(self) -> TypedArguments:
+        """The same checks with a schema of its own."""
+        twin = copy.copy(self)
+        twin.schema = orjson.loads(orjson.dumps(self.schema))
+        return twin
 
     def freeze(self, tool: str, raw: bytes) -> Frozen:
         """See `Arguments.freeze`."""

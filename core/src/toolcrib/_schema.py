@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import types
 import typing
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, get_args, get_origin
+from weakref import WeakKeyDictionary
 
 from toolcrib._arguments import TypedArguments
 from toolcrib.context import CallContext
@@ -33,6 +35,22 @@ def read_signature(function: Callable[..., Any], name: str, markers: tuple[type,
     A parameter without annotation, `*args`, `**kwargs` or a positional-only parameter raises `PackError`: a
     model could not be told what to send.
     """
+    plain = getattr(function, "__func__", function)
+    if not isinstance(plain, types.FunctionType):
+        return _read(function, name, markers)
+    known, key = _READ.setdefault(plain, {}), (plain is function, name, markers)
+    if key not in known:
+        known[key] = _read(function, name, markers)
+    # Whoever gets the schema may change it; the next crib's tools have their own.
+    return replace(known[key], arguments=known[key].arguments.copy())
+
+
+_READ: WeakKeyDictionary[types.FunctionType, dict[tuple[bool, str, tuple[type, ...]], Signature]]
+_READ = WeakKeyDictionary()
+"""Read signatures. Making a schema takes milliseconds, and each crib of a process opens the same packs."""
+
+
+def _read(function: Callable[..., Any], name: str, markers: tuple[type, ...]) -> Signature:
     hints = _hints(function, name)
     summary, explained = _docstring(function)
     fields: dict[str, Any] = {}
@@ -103,6 +121,10 @@ def _docstring(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
     return gap.join(part for part in parts if part), explained
 
 
+_NO_DOC = {"__doc__": " "}
+"""Else `dataclass` would write out each signature for a docstring that nobody reads: a tenth of the time."""
+
+
 def _typed(name: str, fields: dict[str, Any]) -> TypedArguments:
     from pydantic import ConfigDict, PydanticUserError, TypeAdapter
     from pydantic.dataclasses import dataclass as checked
@@ -111,18 +133,19 @@ def _typed(name: str, fields: dict[str, Any]) -> TypedArguments:
     # A dataclass and not a BaseModel: a parameter may be called `schema`, `json` or `copy`.
     config = ConfigDict(extra="forbid", allow_inf_nan=False)
     try:
-        bare = make_dataclass(
-            "Arguments", [(key, hint, field) for key, (hint, field) in fields.items()], kw_only=True
-        )
-        model = checked(bare, config=config)
-        schema = _tidy(TypeAdapter(model).json_schema())
+        hints = {key: hint for key, (hint, _) in fields.items()}
+        bare = type("Arguments", (), {**{key: field for key, (_, field) in fields.items()}, **_NO_DOC})
+        bare.__annotations__ = hints
+        model = checked(bare, config=config, kw_only=True)
+        schema = TypeAdapter(model).json_schema()
     except (PydanticUserError, PydanticSchemaGenerationError, TypeError, ValueError) as error:
         raise PackError(
             f"tool {name!r} has a parameter whose type has no JSON form: {str(error).splitlines()[0]}",
             rule="parameters are made of JSON types, enums, dates, dataclasses or pydantic models",
             remedy="Change the annotation",
         ) from error
-    return TypedArguments(model, schema, is_plain=all(_is_plain(*field) for field in fields.values()))
+    schema.pop("description", None)  # that is _NO_DOC
+    return TypedArguments(model, _tidy(schema), is_plain=all(_is_plain(*field) for field in fields.values()))
 
 
 _PLAIN = (str, int, float, bool)

@@ -316,3 +316,42 @@ def test_a_first_paragraph_of_several_lines_stays_one_paragraph() -> None:
 
     (made,) = tools_of(look)
     assert made.description == "Look at one thing and at what\nbelongs to it.\n\nIt changes nothing."
+
+
+class Toys(Toolkit):
+    @tool(effect="read")
+    async def look(self, box: str = "red") -> str:
+        """Look into a box."""
+        return box
+
+
+def test_a_schema_that_somebody_changed_is_not_what_the_next_toolkit_gets() -> None:
+    (first,), (second,) = tools_of(Toys(), pack="toys"), tools_of(Toys(), pack="toys")
+    first.schema["properties"]["box"]["default"] = "blue"
+    del first.schema["additionalProperties"]
+    (third,) = tools_of(Toys(), pack="toys")
+    assert second.schema == third.schema
+    assert third.schema["properties"]["box"]["default"] == "red"
+    assert first.fingerprint == second.fingerprint == third.fingerprint
+
+
+def test_one_function_is_read_for_each_way_in_which_it_is_used() -> None:
+    """A method takes itself only where it is not bound; an error names the tool that was asked for."""
+    (bound,) = tools_of(Toys(), pack="toys")
+    assert bound.schema["properties"].keys() == {"box"}
+    for pack in ("boxes", "chests"):
+        with pytest.raises(PackError, match=rf"tool '{pack}.look' has no type for its parameter 'self'"):
+            tools_of(Toys.look, pack=pack)
+
+
+def test_a_parameter_may_have_the_name_of_anything_that_a_class_has() -> None:
+    @tool(effect="read")
+    async def look(mro: str, schema: int, copy: bool = False, fields: str = "all") -> str:
+        """Look."""
+        return ""
+
+    (made,) = tools_of(look)
+    assert made.schema["required"] == ["mro", "schema"]
+    assert "description" not in made.schema
+    frozen = made.arguments.freeze("look", b'{"mro": "a", "schema": 1}')
+    assert frozen.plain == {"mro": "a", "schema": 1, "copy": False, "fields": "all"}
