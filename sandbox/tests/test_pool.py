@@ -301,14 +301,60 @@ def test_a_tenant_gets_its_own_again(engine: Engine, warm: Warm) -> None:
     assert taken(warm.ask((A, "acme"))) is box
 
 
-def test_another_tenant_never_gets_it(engine: Engine, warm: Warm) -> None:
-    asked = warm.ask((A, "acme"))
-    box: Any = engine.begin(A)
-    taken(asked)
-    warm.give_back((A, "acme"), box, sound=True)
+def test_another_tenant_never_gets_it_and_where_there_is_room_it_stays(engine: Engine, warm: Warm) -> None:
+    box = idle_of("acme", engine, warm)
     other = warm.ask((A, "evil"))
-    assert box.closed == 1, "it makes room, and is thrown away"
     assert taken_new(engine, other) is not box
+    assert box.closed == 0 and taken(warm.ask((A, "acme"))) is box
+
+
+def idle_of(tenant: str, engine: Engine, warm: Warm) -> Any:
+    asked = warm.ask((A, tenant))
+    box: Any = engine.begin(A)
+    assert taken(asked) is box
+    warm.give_back((A, tenant), box, sound=True)
+    return box
+
+
+def test_where_there_is_no_room_the_one_least_lately_wanted_goes(engine: Engine, warm: Warm) -> None:
+    old, new = idle_of("acme", engine, warm), idle_of("beta", engine, warm)
+    other = warm.ask((A, "evil"))
+    assert (old.closed, new.closed) == (1, 0)
+    assert taken_new(engine, other) not in (old, new)
+
+
+def test_what_asks_the_pool_itself_gets_room_from_those_that_idle(engine: Engine, warm: Warm) -> None:
+    """A session, or a run with egress, beside a tenant whose burst containers fill the pool."""
+    boxes = [idle_of("acme", engine, warm), idle_of("beta", engine, warm)]
+    session = warm._pool.ask(B)
+    warm.make_room()
+    assert [box.closed for box in boxes] == [1, 0]
+    assert engine.begin(B) is taken(session)
+    warm.make_room()
+    assert boxes[1].closed == 0, "nobody waits any more"
+
+
+@pytest.mark.parametrize("waits", ["another tenant", "a session"])
+def test_what_comes_back_goes_to_who_waits_before_it_is_kept(engine: Engine, warm: Warm, waits: str) -> None:
+    """Else it would idle for its tenant while the other's time runs out."""
+    asked = [warm.ask((A, "acme")) for _ in range(2)]
+    boxes: list[Any] = [engine.begin(A), engine.begin(A)]
+    assert {id(taken(each)) for each in asked} == {id(box) for box in boxes}
+    other = warm.ask((A, "evil")) if waits == "another tenant" else warm._pool.ask(A)
+    warm.give_back((A, "acme"), boxes[0], sound=True)
+    assert boxes[0].closed == 1 and taken_new(engine, other) not in boxes
+    warm.give_back((A, "acme"), boxes[1], sound=True)
+    assert boxes[1].closed == 0, "one was enough"
+
+
+def test_those_who_are_told_may_ask_again(engine: Engine, pool_of: Any) -> None:
+    """A callback runs in the pool's thread: with the pool's lock held, it would wait for itself."""
+    pool, again = pool_of(), []
+    first = pool.ask(A)
+    first.add_done_callback(lambda done: again.append(pool.ask(A)))
+    engine.begin(A)
+    until(lambda: again)
+    assert taken_new(engine, again[0]) is not taken(first)
 
 
 def taken_new(engine: Engine, asked: Future[Any]) -> Fake:

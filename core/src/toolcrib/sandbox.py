@@ -84,7 +84,9 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """Where the time went, in seconds: waiting for a container, starting it, running."""
+    """Where the time went, in seconds: waiting for a container, starting it (also if that was done before
+    the run came; 0 if it had served before), running.
+    """
 
     queue: float = 0.0
     start: float = 0.0

@@ -93,6 +93,11 @@ class Box:
         """Whether it still waits for work."""
         return self.channel.is_open
 
+    @property
+    def first_start(self) -> float:
+        """Seconds that it took to start, 0 once it has served: a later run did not pay for it."""
+        return 0.0 if self.runs else self.start_seconds
+
     def run(self, request: RunRequest, frame: Sequence[bytes]) -> Reply:
         """What came of the request; `SandboxLost` if the container ended without telling."""
         self.runs += 1

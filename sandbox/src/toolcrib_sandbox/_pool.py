@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 
 from toolcrib.errors import SandboxError
@@ -45,6 +45,7 @@ class Pool:
         self._going = 0
         self._resting: set[Spec] = set()
         self._closed = False
+        self._news: list[tuple[Future[Box], Box | Exception]] = []
         self._starters = ThreadPoolExecutor(_STARTERS, thread_name_prefix="sandbox-start")
         self._removers = ThreadPoolExecutor(2, thread_name_prefix="sandbox-remove")
 
@@ -72,6 +73,16 @@ class Pool:
         """Start what is to be kept warm."""
         with self._lock:
             self._balance()
+
+    def short(self, besides: Collection[Future[Box]] = ()) -> int:
+        """How many wait, not counting these, for whom no container starts and none makes room."""
+        with self._lock:
+            uncovered = [
+                future
+                for spec, queue in self._waiting.items()
+                for future in [each for each in queue if not each.cancelled()][self._starting[spec] :]
+            ]
+            return max(0, sum(future not in besides for future in uncovered) - self._going)
 
     def _check_queue(self) -> None:
         waiting = sum(len(queue) for queue in self._waiting.values())
@@ -114,6 +125,21 @@ class Pool:
         with self._lock:
             self._going -= 1
             self._balance()
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        """The lock; who waits is told when it was let go, because who is told may hold a lock of his own, and
+        ask for something.
+        """
+        try:
+            with self._lock:
+                yield
+        finally:
+            with self._lock:
+                news, self._news = self._news, []
+            for future, what in news:
+                with contextlib.suppress(InvalidStateError):  # he gave up in the meantime
+                    future.set_exception(what) if isinstance(what, Exception) else future.set_result(what)
 
     # --- starting
 
@@ -159,11 +185,11 @@ class Pool:
         try:
             box = self._start_box(spec)
         except Exception as error:
-            with self._lock:
+            with self._telling():
                 self._starting[spec] -= 1
                 self._fail(spec, error)
             return
-        with self._lock:
+        with self._telling():
             self._starting[spec] -= 1
             if self._closed:
                 self._let_go(box)
@@ -174,9 +200,7 @@ class Pool:
     def _fail(self, spec: Spec, error: Exception) -> None:
         """Tell who waits for this kind, all of them; and keep none warm until somebody asks again."""
         self._resting.add(spec)
-        for future in self._waiting.pop(spec, ()):
-            with contextlib.suppress(InvalidStateError):
-                future.set_exception(error)
+        self._news += [(future, error) for future in self._waiting.pop(spec, ())]
 
     def _hand_out(self, spec: Spec, box: Box) -> None:
         queue = self._waiting.get(spec, deque())
@@ -184,7 +208,7 @@ class Pool:
             future = queue.popleft()
             if future.set_running_or_notify_cancel():
                 self._taken.add(box)
-                future.set_result(box)
+                self._news.append((future, box))
                 return
         self._idle.setdefault(spec, deque()).append(box)
 
@@ -192,14 +216,12 @@ class Pool:
 
     def close(self) -> None:
         """End and remove every container, also those at work; returns when they are gone."""
-        with self._lock:
+        with self._telling():
             if self._closed:
                 return
             self._closed = True
-            for queue in self._waiting.values():
-                for future in queue:
-                    with contextlib.suppress(InvalidStateError):
-                        future.set_exception(SandboxError("the sandbox was closed"))
+            waiting = [future for queue in self._waiting.values() for future in queue]
+            self._news += [(future, SandboxError("the sandbox was closed")) for future in waiting]
             self._waiting.clear()
             boxes = [*self._taken, *(box for boxes in self._idle.values() for box in boxes)]
             self._idle.clear()

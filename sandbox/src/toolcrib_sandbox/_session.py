@@ -31,7 +31,7 @@ class DockerSession:
         tenant: str,
         passage: Passage | None,
         *,
-        in_thread: Callable[..., Awaitable[Reply]],
+        in_thread: Callable[..., Awaitable[tuple[Reply, Durations]]],
         spec_of: Callable[[RunRequest], Spec],
         result_of: Callable[[Reply, Durations], RunResult],
         discard: Callable[[Box], None],
@@ -52,20 +52,21 @@ class DockerSession:
         frame = encode(request, "session", self._box.spec)
         began = time.monotonic()
         try:
-            reply = await self._in_thread(self._exchange, request, frame)
+            reply, durations = await self._in_thread(self._exchange, request, frame, began)
         except BaseException:
             # Also when it was cancelled: what goes on in there is nobody's any more.
             await self.close()
             raise
-        queued = max(0.0, time.monotonic() - began - reply.seconds)
-        result = self._result_of(reply, Durations(queued, 0.0, reply.seconds))
+        result = self._result_of(reply, durations)
         return replace(result, connections=self._passage.connections()) if self._passage else result
 
-    def _exchange(self, request: RunRequest, frame: list[bytes]) -> Reply:
+    def _exchange(self, request: RunRequest, frame: list[bytes], began: float) -> tuple[Reply, Durations]:
         with self._one:
             if self._closed:
                 raise _ended()
-            return self._box.run(request, frame)
+            queued, started = time.monotonic() - began, self._box.first_start
+            reply = self._box.run(request, frame)
+            return reply, Durations(queued, started, reply.seconds)
 
     def _check(self, request: RunRequest) -> None:
         if self._closed:

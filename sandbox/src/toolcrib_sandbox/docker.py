@@ -80,7 +80,7 @@ class DockerSandbox:
             spec = self._spec(image, request.limits, passage)
             frame = encode(request, "once", spec)
             began = time.monotonic()
-            box = await self._take(lambda: self._pool.ask(spec), self._pool.discard)
+            box = await self._take(lambda: self._ask(spec), self._pool.discard)
             refill = asyncio.get_running_loop().call_later(_REFILL_SECONDS, self._pool.refill)
             try:
                 queued = time.monotonic() - began
@@ -101,7 +101,7 @@ class DockerSandbox:
             lambda: self._warm.ask(key), lambda box: self._warm.give_back(key, box, sound=True)
         )
         try:
-            queued = time.monotonic() - began
+            queued, started = time.monotonic() - began, box.first_start
             reply = await self._in_thread(box.run, request, frame)
             sound = not (reply.timed_out or reply.out_of_memory or reply.refused)
         finally:
@@ -109,7 +109,7 @@ class DockerSandbox:
         if reply.refused.startswith("nesting: "):
             self._cannot_burst = f"Single use instead of burst, which this host forbids: {reply.refused[9:]}"
             return None
-        return result_of(reply, image, Durations(queued, 0.0, reply.seconds))
+        return result_of(reply, image, Durations(queued, started, reply.seconds))
 
     async def session(self, tenant: str, limits: Limits, egress: tuple[str, ...] = ()) -> SandboxSession:
         """A sandbox that remembers, for one tenant, until it is closed."""
@@ -117,7 +117,7 @@ class DockerSandbox:
         passage = await self._passage(egress, tenant)
         try:
             spec = self._spec(image, limits, passage)
-            box = await self._take(lambda: self._pool.ask(spec), self._pool.discard)
+            box = await self._take(lambda: self._ask(spec), self._pool.discard)
         except BaseException:
             if passage:
                 await passage.close()
@@ -208,6 +208,12 @@ class DockerSandbox:
         finally:
             if passage:
                 await passage.close()
+
+    def _ask(self, spec: Spec) -> Future[Box]:
+        future = self._pool.ask(spec)
+        if not future.done():
+            self._warm.make_room()
+        return future
 
     async def _take(self, ask: Callable[[], Future[Box]], give_back: Callable[[Box], None]) -> Box:
         future = ask()

@@ -86,6 +86,9 @@ class Nest(Ahead):
         super().__init__(program)
 
     def _fork(self) -> int:
+        if platform.machine() not in MACHINES:
+            self.trouble = f"nesting: no system-call filter is written for {platform.machine()}"
+            return 0
         _filter()  # before, so that it is made once
         number = MACHINES[platform.machine()][1]["clone"]
         pid = int(_CALL(number, NAMESPACES | signal.SIGCHLD, 0, 0, 0, 0))

@@ -1,0 +1,77 @@
+"""Where an engine lacks what the burst tier needs, runs are single-use and say so; none is less protected."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from toolcrib.sandbox import RunRequest
+from toolcrib_sandbox import DockerSandbox, DockerSettings, _spec
+from toolcrib_sandbox.guest.burst import Nest
+from toolcrib_sandbox.guest.channel import Channel
+
+NOTE = "Single use instead of burst, which this host forbids: "
+
+
+def without(*calls: str) -> Callable[[bool], str]:
+    """The profiles of an engine on which these calls are refused, as AppArmor, gVisor or a sysctl does."""
+    original = _spec.profile
+
+    def profile(nested: bool) -> str:
+        found = json.loads(original(nested))
+        for rule in found["syscalls"] if nested else ():
+            rule["names"] = [name for name in rule["names"] if name not in calls]
+        return json.dumps(found)
+
+    return profile
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        pytest.param(lambda nested: _strict(), "clone: Operation not permitted", id="namespaces"),
+        pytest.param(without("mount"), "mount /box: Operation not permitted", id="mount"),
+        pytest.param(without("capset"), "capset: Operation not permitted", id="capset"),
+        pytest.param(without("prctl"), "seccomp: Operation not permitted", id="second filter"),
+    ],
+)
+async def test_without_it_runs_are_single_use_and_say_so(
+    settings: DockerSettings, small, monkeypatch, change, says: str
+) -> None:
+    monkeypatch.setattr(_spec, "profile", change)
+    async with DockerSandbox(replace(settings, tier="burst", preheated=0)) as sandbox:
+        told = await sandbox.run(RunRequest("print(open('/proc/self/status').read())", limits=small))
+        status = dict(line.split(":\t", 1) for line in told.stdout.splitlines() if ":\t" in line)
+        assert (status["CapBnd"], status["NoNewPrivs"], status["Seccomp"]) == ("0" * 16, "1", "2")
+        (note,) = told.notes
+        assert note.startswith(NOTE) and says in note
+        assert told.durations.start > 0, "a container of its own"
+        assert sandbox._cannot_burst and not any(sandbox._warm._idle.values()), "it is not tried again"
+
+
+_original = _spec.profile
+
+
+def _strict() -> str:
+    """No namespaces for anybody."""
+    return _original(False)
+
+
+async def test_with_all_that_it_needs_nothing_is_said(settings: DockerSettings, small) -> None:
+    async with DockerSandbox(replace(settings, tier="burst")) as sandbox:
+        told = await sandbox.run(RunRequest("print(1)", limits=small))
+        assert (told.stdout, told.notes) == ("1\n", ())
+        assert len([box for boxes in sandbox._warm._idle.values() for box in boxes]) == 1
+
+
+def test_a_machine_for_which_no_filter_is_written_does_not_nest(monkeypatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    nest = Nest(Channel(-1, -1), {}, program=None)
+    nest.settle()
+    nest.give_up()
+    assert nest.pid == 0 and nest.trouble == "nesting: no system-call filter is written for riscv64"
+    nest.close()
