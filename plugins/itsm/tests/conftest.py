@@ -63,7 +63,8 @@ def ctx(make_ctx) -> CallContext:
 @dataclass
 class World:
     """A desk to try. `known`, `other` are open incidents, `portal(id)` is all of a ticket's journal that its
-    requester is shown; `lacks` are the tools that the backend has no place for.
+    requester is shown; `lacks` are the tools that the backend has no place for. `stranger` is somebody of
+    another tenant, as `make_ctx` takes them.
     """
 
     name: str
@@ -82,6 +83,7 @@ class World:
     secret: Any = None
     lacks: frozenset[str] = frozenset()
     backend: Any = None
+    stranger: dict[str, Any] = field(default_factory=lambda: {"tenant": "globex", "user": "gita"})
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -186,12 +188,18 @@ async def roundup(tracker, requester):
         secret={"username": "alice", "password": tracker.password},
         lacks=frozenset({"create_change", "decide_change_approval", "submit_catalog_request"}),
         backend=backend,
+        stranger={
+            "tenant": "globex",
+            "user": "gita",
+            "secret": {"username": "gita", "password": tracker.password},
+        },
         extra={"tracker": tracker, "requester": requester},
     )
     await backend.close()
 
 
 ALICE = {"username": "alice.sn", "password": "pass^word<&>"}
+GITA = {"username": "gita.sn", "password": "another^word"}
 
 
 @pytest.fixture
@@ -202,6 +210,11 @@ def fake():
     with FakeServiceNow() as service:
         service.instance.load_sample()
         service.add_account(ALICE["username"], ALICE["password"], sys_id("USR0000001"))
+        service.instance.put(
+            "sys_user", {"sys_id": sys_id("gita"), "name": "Gita Harrow", "user_name": "gita"}
+        )
+        service.add_account(GITA["username"], GITA["password"], sys_id("gita"))
+        service.instance.domains |= {sys_id("USR0000001"): "acme", sys_id("gita"): "globex"}
         yield service
     assert not service.failures
     assert set(service.instance.scripts) <= {"javascript:gs.getUserID()"}
@@ -233,6 +246,7 @@ async def servicenow(fake):
         group="Field Support",
         secret=ALICE,
         backend=backend,
+        stranger={"tenant": "globex", "user": "gita", "secret": GITA},
         extra={"fake": fake, "change": sys_id(DEMO.change), "item": "Second screen"},
     )
     await backend.close()

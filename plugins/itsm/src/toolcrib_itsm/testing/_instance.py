@@ -69,10 +69,15 @@ def sys_id(name: str) -> str:
 
 
 class Instance:
-    """Rows by table and sys_id. Not thread-safe: the service holds its lock."""
+    """Rows by table and sys_id. Not thread-safe: the service holds its lock.
+
+    `domains` keeps tenants of one instance apart (domain separation): the domain of a record or user by
+    sys_id. Whoever has one sees, and changes, what is of that domain or of none; what they make is of it.
+    """
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[str, dict[str, str]]] = {name: {} for name in COLUMNS}
+        self.domains: dict[str, str] = {}
         self.scripts: list[str] = []
         self.ignored: list[str] = []
         self._numbers = itertools.count(7_000_001)
@@ -94,17 +99,18 @@ class Instance:
     def find(self, table: str, query: str, user: str) -> list[Mapping[str, str]]:
         """The rows that an encoded query finds for a user."""
         try:
-            return run(query, self._rows(table), lambda row, field: self._look(table, row, field),
+            rows = [row for row in self._rows(table) if self._is_seen(row["sys_id"], user)]
+            return run(query, rows, lambda row, field: self._look(table, row, field),
                        lambda text: self._script(text, user))  # fmt: skip
         except QueryError as error:
             raise Refusal(400, "Invalid query", str(error)) from None
 
-    def get(self, table: str, key: str) -> dict[str, str]:
+    def get(self, table: str, key: str, user: str) -> dict[str, str]:
         """One row; that of a table which extends `table`, too."""
         for name in self._all(table):
-            if key in self.tables[name]:
+            if key in self.tables[name] and self._is_seen(key, user):
                 return self.tables[name][key]
-        raise Refusal(404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
+        raise _not_found()
 
     def insert(self, table: str, values: Mapping[str, str], user: str) -> dict[str, str]:
         """A new row, with what the instance adds of its own."""
@@ -117,15 +123,14 @@ class Instance:
                     "impact": "3", "urgency": "3", "opened_at": _now()}  # fmt: skip
             row["caller_id" if table == "incident" else "requested_by"] = user
         self.tables[table][key] = row
+        self._keep_apart(key, user)
         self._write(table, row, values, user)
         return row
 
     def update(self, table: str, key: str, values: Mapping[str, str], user: str) -> dict[str, str]:
         """Change a row."""
-        if key not in self.tables.get(table, {}):
-            raise Refusal(
-                404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval"
-            )
+        if key not in self.tables.get(table, {}) or not self._is_seen(key, user):
+            raise _not_found()
         row = self.tables[table][key]
         if table == "incident" and values.get("state") == "6" and not values.get("close_notes"):
             raise Refusal(
@@ -136,7 +141,7 @@ class Instance:
 
     def order(self, key: str, quantity: str, variables: Mapping[str, str], user: str) -> dict[str, str]:
         """A request for a catalog item."""
-        item = self.get("sc_cat_item", key)
+        item = self.get("sc_cat_item", key, user)
         wanted = {name for name in item["variables"].split(",") if name}
         if not quantity.isdigit() or not wanted <= set(variables):
             raise Refusal(400, "Mandatory Variables are required")
@@ -182,6 +187,15 @@ class Instance:
                 "sys_created_on": _now(),
             },
         )
+        self._keep_apart(f"{number:032x}", user)
+
+    def _keep_apart(self, key: str, user: str) -> None:
+        if user in self.domains:
+            self.domains[key] = self.domains[user]
+
+    def _is_seen(self, key: str, user: str) -> bool:
+        mine = self.domains.get(user)
+        return mine is None or self.domains.get(key, mine) == mine
 
     def _all(self, table: str) -> list[str]:
         if table != "task" and table not in COLUMNS:
@@ -271,6 +285,10 @@ class _Loader:
                 **{name: sys_id(value) for name, value in links.items() if value},
             },
         )  # fmt: skip
+
+
+def _not_found() -> Refusal:
+    return Refusal(404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
 
 
 def _theirs(text: str) -> str:

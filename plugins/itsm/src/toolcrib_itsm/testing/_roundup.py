@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Self
 
-from toolcrib_itsm.testing._tracker_data import PASSWORD
+from toolcrib_itsm.testing._tracker_data import PARTNER, PASSWORD
 from toolcrib_itsm.tracker import extend
 
 __all__ = ["RoundupTracker"]
@@ -21,8 +21,8 @@ class RoundupTracker:
     """A tracker in `folder`, served inside a `with` block; needs the package `roundup`.
 
     People of the sample desk are its users (`alice`, `dana`, ... of the desk, `user11` and others, all with
-    `password`). With `extended` it is what `toolcrib_itsm.tracker` makes of the template, else the template
-    as it is. `mails` is what Roundup would have sent.
+    `password`). With `extended` it is what `toolcrib_itsm.tracker` makes of the template, and a role for
+    another tenant's desk (`gita`), else the template as it is. `mails` is what Roundup would have sent.
     """
 
     password = PASSWORD
@@ -74,6 +74,8 @@ class RoundupTracker:
         self._run(admin, "-i", str(self.folder), "install", "classic", "sqlite", given)
         if self._extended:
             extend(self.folder)
+            with (self.folder / "schema.py").open("a", encoding="utf-8") as schema:
+                schema.write(PARTNER)
         self._configure()
         self._run(admin, "-i", str(self.folder), "initialise", PASSWORD)
         options = [] if self._extended else ["classic"]

@@ -142,7 +142,7 @@ class FakeServiceNow(FakeService):
 
     def _get(self, request: Request, user: str) -> Reply:
         self._allowed(request.parameters["table"], "read")
-        row = self.instance.get(request.parameters["table"], request.parameters["key"])
+        row = self.instance.get(request.parameters["table"], request.parameters["key"], user)
         return Reply.json({"result": self._seen(row, request.query)})
 
     def _insert(self, request: Request, user: str) -> Reply:

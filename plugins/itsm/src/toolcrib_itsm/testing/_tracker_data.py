@@ -7,9 +7,34 @@ from typing import Any
 
 from toolcrib_itsm import sample
 
-__all__ = ["PASSWORD", "main"]
+__all__ = ["PARTNER", "PASSWORD", "main"]
 
 PASSWORD = "sample-password"  # noqa: S105 (of a tracker that lives as long as a test)
+PARTNER = """
+db.security.addRole(name='Partner', description='The desk of another organisation, for its own issues')
+for right in 'Web Access', 'Rest Access':
+    db.security.addPermissionToRole('Partner', right)
+for cl in 'priority', 'status', 'keyword', 'user':
+    db.security.addPermissionToRole('Partner', 'View', cl)
+
+
+def is_of_own(cl):
+    def check(db, userid, itemid):
+        creator = db.getclass(cl).get(itemid, 'creator')
+        return db.user.get(creator, 'organisation') == db.user.get(userid, 'organisation')
+    return check
+
+
+for cl in 'issue', 'msg':
+    db.security.addPermissionToRole('Partner', 'Create', cl)
+    db.security.addPermissionToRole('Partner', db.security.addPermission(name='Search', klass=cl))
+    for right in 'View', 'Edit':
+        p = db.security.addPermission(name=right, klass=cl, check=is_of_own(cl))
+        db.security.addPermissionToRole('Partner', p)
+"""
+"""What an administrator writes into a tracker's schema so that two tenants may share it: `gita` is of the
+other one.
+"""
 
 
 def main() -> None:
@@ -39,6 +64,13 @@ def main() -> None:
         for row in made["article"]:
             db.article.create(title=row["title"], text=row["text"], published=True)
         db.article.create(title="VPN certificate, a draft", text="Nobody has read this yet.", published=False)
+        db.user.create(
+            username="gita",
+            realname="Gita Harrow",
+            organisation="Globex",
+            password=password.Password(PASSWORD, config=db.config),
+            roles="Partner",
+        )
     db.commit()
     db.close()
 
