@@ -9,7 +9,6 @@ import threading
 import time
 import urllib.parse
 
-import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -20,7 +19,7 @@ from toolcrib.testing import Reply
 from toolcrib_crm import CRM, CRMSettings
 from toolcrib_crm.salesforce import SalesforceBackend
 from toolcrib_crm.sample import DEMO
-from toolcrib_crm.testing import EXTERNAL_ID, ConnectedApp, FakeSalesforce
+from toolcrib_crm.testing import EXTERNAL_ID, ConnectedApp
 
 APP = {"consumer_key": "3MVG9key", "consumer_secret": "SECRETSECRET"}
 PASSWORD = {"username": "alice@acme.example", "password": "pass<&>word", "security_token": "tok&en42"}
@@ -724,53 +723,6 @@ async def test_an_answer_without_end_is_left(fake, ctx, monkeypatch):
     with pytest.raises(ToolError, match="too large"):
         await crm.search_accounts(ctx=ctx)
     assert len(sent) < 1000
-
-
-# --- two tenants, two orgs --------------------------------------------------------------------------
-
-
-class TwoOrgs(httpx.AsyncBaseTransport):
-    """One login server, which sends each user to an org of their own."""
-
-    def __init__(self, ours, theirs):
-        self.ours, self.theirs = ours.transport(), theirs.transport()
-
-    async def handle_async_request(self, request):
-        host = request.url.host
-        theirs = host.startswith("other.") or (host.startswith("login.") and b"bob@" in request.content)
-        return await (self.theirs if theirs else self.ours).handle_async_request(request)
-
-    async def aclose(self):
-        await self.ours.aclose()
-        await self.theirs.aclose()
-
-
-async def test_each_tenant_meets_its_own_org_and_no_token_goes_to_another(fake, make_ctx):
-    with FakeSalesforce(instance="other.my.salesforce.com") as other:
-        other.add_user("bob@other.example", "another-password")
-        theirs = other.store.create("Account", {"Name": "Only at the other's"})
-        settings = CRMSettings(backend="salesforce")
-        crm = CRM(SalesforceBackend(settings, transport=TwoOrgs(fake, other)), settings)
-        bob = make_ctx(
-            tenant="other",
-            user="bob",
-            secret={"username": "bob@other.example", "password": "another-password"},
-        )
-        for _ in range(2):
-            assert [a.id for a in (await crm.search_accounts(ctx=bob)).records] == [theirs]
-            assert len((await crm.search_accounts(limit=5, ctx=make_ctx())).records) == 5
-        for call in (crm.get_record, crm.delete_record):
-            with pytest.raises(VendorRefused):
-                await call("Account", theirs, ctx=make_ctx())
-            with pytest.raises(VendorRefused):
-                await call("Account", DEMO.account_id, ctx=bob)
-        assert {request.headers["host"] for request in fake.requests} == {
-            "login.salesforce.com",
-            "acme.my.salesforce.com",
-        }
-        assert not set(fake.logins.sessions) & set(other.logins.sessions)
-        assert other.store.all("Account") and fake.changes == []
-        await crm.close()
 
 
 # --- a login that quotes what it was sent -----------------------------------------------------------
