@@ -173,6 +173,18 @@ def test_a_write_that_vanishes_was_done(shop):
     assert httpx.post(f"{shop.url}/things", json={"id": 2}).status_code == 201
 
 
+def test_a_service_that_vanishes_for_good_answers_nothing_until_it_relents(shop):
+    shop.vanish(for_good=True)
+    assert httpx.get(f"{shop.url}/things/1").status_code == 200
+    for _ in range(3):
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.post(f"{shop.url}/things", json={"id": 2})
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(f"{shop.url}/things/1")
+    assert shop.relent() == 0
+    assert httpx.get(f"{shop.url}/things/1").status_code == 200
+
+
 def test_a_refused_write_changed_nothing_and_is_answered(shop):
     shop.vanish()
     assert httpx.post(f"{shop.url}/nowhere", json={}).status_code == 404

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +17,12 @@ from typing import Any
 import pytest
 
 from toolcrib import CallContext, Principal
+from toolcrib.errors import ToolcribWarning
 from toolcrib.secrets import Secret
 from toolcrib.testing.counterparts import missing
-from toolcrib_crm import CRM, CRMSettings, sample
+from toolcrib.testing.cribs import make_crib
+from toolcrib_crm import CRM, CRMSettings, salesforce, sample
+from toolcrib_crm._salesforce_rest import Org
 from toolcrib_crm.embedded import EmbeddedBackend, _build
 from toolcrib_crm.salesforce import SalesforceBackend
 from toolcrib_crm.testing import FakeSalesforce
@@ -116,8 +120,8 @@ async def embedded(tmp_path, filled):
     await backend.close()
 
 
-@pytest.fixture
-async def salesforce(fake):
+@pytest.fixture(name="salesforce")
+async def _salesforce(fake):
     backend = SalesforceBackend(CRMSettings(backend="salesforce"), transport=fake.transport())
 
     def with_settings(**settings):
@@ -137,6 +141,37 @@ def world(request) -> World:
 @pytest.fixture
 def crm(world) -> CRM:
     return world.crm
+
+
+VENDOR = """
+[packs]
+trust = "installed"
+[packs.crm]
+backend = "salesforce"
+{settings}
+[packs.crm.secrets]
+salesforce = "crm/{{tenant}}/salesforce"
+[secrets]
+provider = "env"
+"""
+
+
+@pytest.fixture
+def over_salesforce(tmp_path, fake, monkeypatch):
+    """Opens cribs whose CRM is the fake org: `over_salesforce(policy rows, settings)`."""
+    monkeypatch.setenv("TOOLCRIB_SECRET_CRM__ACME__SALESFORCE", json.dumps(PASSWORD))
+    monkeypatch.setattr(salesforce, "Org", lambda settings, _: Org(settings, fake.transport()))
+    made = []
+
+    def opened(rows, settings=""):
+        made.append(make_crib(tmp_path, rows, config=VENDOR.format(settings=settings)))
+        return made[-1]
+
+    yield opened
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ToolcribWarning)
+        for crib in made:
+            crib.close()
 
 
 # --- the independent parser -----------------------------------------------------------------------

@@ -68,6 +68,8 @@ class FakeService:
         self._faults: deque[_Fault] = deque()
         self._holds: list[Hold] = []
         self._vanishing = 0
+        self._last_words = False
+        self._is_gone = False
         self._server: LoopbackServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -134,9 +136,11 @@ class FakeService:
         """Cut the next `times` connections `after` so many bytes of the true body (0: no answer at all)."""
         self._faults.extend([_Fault(cut_after=after)] * times)
 
-    def vanish(self, times: int = 1) -> None:
-        """Do the next `times` writes, and hang up instead of answering."""
-        self._vanishing = times
+    def vanish(self, times: int = 1, *, for_good: bool = False) -> None:
+        """Do the next `times` writes, and hang up instead of answering; `for_good`: and then answer nothing
+        any more, until `relent`.
+        """
+        self._vanishing, self._last_words = times, for_good
 
     def wrote(self, request: Request, reply: Reply) -> bool:
         """Whether a request changed something, for `vanish`: by its method, unless a subclass knows."""
@@ -147,7 +151,7 @@ class FakeService:
         with self.lock:
             left = len(self._faults) + self._vanishing
             self._faults.clear()
-            self._vanishing = 0
+            self._vanishing, self._last_words, self._is_gone = 0, False, False
             return left
 
     @contextmanager
@@ -186,6 +190,8 @@ class FakeService:
             self.requests.append(request)
         for hold in tuple(self._holds):
             hold.wait()
+        if self._is_gone:
+            return Reply(), 0
         fault = self._next_fault()
         if fault and fault.reply is not None:
             return fault.reply, None
@@ -195,6 +201,7 @@ class FakeService:
         with self.lock:
             if self._vanishing and self.wrote(request, reply):
                 self._vanishing -= 1
+                self._is_gone = self._last_words and not self._vanishing
                 return reply, 0
         return reply, fault.cut_after if fault else None
 
