@@ -36,7 +36,7 @@ from typing import Any
 
 from decision import calls, rules
 
-from toolcrib.bench.gate import objections
+from toolcrib.bench.beside import objections_beside
 from toolcrib.policy import MODEL, Facts, PolicySource, Texts
 from toolcrib.policy._gentle import gently
 from toolcrib.policy._policy import Policy
@@ -185,7 +185,7 @@ def measure(count: int, reloads: int, *, gated: bool) -> dict[str, Any]:
     asked = calls(2000, rows, chance)
 
     def gate(texts: Texts, policy: Policy) -> list[str]:
-        return objections(texts, policy, []) if gated else []
+        return objections_beside(texts, policy, []) if gated else []
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -307,9 +307,9 @@ class Crib:
         return History(self.config.state / "policy-history")
 
     def _policy_gate(self, texts: Texts, policy: Policy) -> list[str]:
-        from toolcrib.bench.gate import objections
+        from toolcrib.bench.beside import objections_beside
 
-        return objections(texts, policy, list(self.registry), self.config.tenant)
+        return objections_beside(texts, policy, list(self.registry), self.config.tenant)
 
     def _on_policy(self, event: str, detail: str) -> None:
         self.record(kind="admin", action=f"policy.{event}", detail=detail)
