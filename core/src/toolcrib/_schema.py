@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import inspect
 import types
 import typing
@@ -35,28 +36,57 @@ def read_signature(function: Callable[..., Any], name: str, markers: tuple[type,
     A parameter without annotation, `*args`, `**kwargs` or a positional-only parameter raises `PackError`: a
     model could not be told what to send.
     """
-    plain = getattr(function, "__func__", function)
-    if not isinstance(plain, types.FunctionType):
-        return _read(function, name, markers)
-    known, key = _READ.setdefault(plain, {}), (plain is function, name, markers)
-    if key not in known:
-        known[key] = _read(function, name, markers)
+    hints, parameters = _hints(function, name), tuple(inspect.signature(function).parameters.values())
+    plain, key = getattr(function, "__func__", function), _key(function, name, markers, hints, parameters)
+    if key is None or not isinstance(plain, types.FunctionType):
+        return _read(function, name, markers, hints, parameters)
+    if plain not in _READ or _READ[plain][0] != key:
+        _READ[plain] = key, _read(function, name, markers, hints, parameters)
+    signature = _READ[plain][1]
     # Whoever gets the schema may change it; the next crib's tools have their own.
-    return replace(known[key], arguments=known[key].arguments.copy())
+    return replace(signature, arguments=signature.arguments.copy())
 
 
-_READ: WeakKeyDictionary[types.FunctionType, dict[tuple[bool, str, tuple[type, ...]], Signature]]
-_READ = WeakKeyDictionary()
-"""Read signatures. Making a schema takes milliseconds, and each crib of a process opens the same packs."""
+_READ: WeakKeyDictionary[types.FunctionType, tuple[tuple[Any, ...], Signature]] = WeakKeyDictionary()
+"""What functions said when they were last read. A schema takes milliseconds to make, and each crib of a
+process opens the same packs. All that a signature is made of is compared: a function may come to say
+something else, and that must show.
+"""
 
 
-def _read(function: Callable[..., Any], name: str, markers: tuple[type, ...]) -> Signature:
-    hints = _hints(function, name)
+def _key(
+    function: Callable[..., Any],
+    name: str,
+    markers: tuple[type, ...],
+    hints: dict[str, Any],
+    parameters: tuple[inspect.Parameter, ...],
+) -> tuple[Any, ...] | None:
+    """All that a signature is made of; None if a default is of a kind that may change."""
+    defaults = [each.default for each in parameters if each.default is not inspect.Parameter.empty]
+    if not all(_is_fixed(default) for default in defaults):
+        return None
+    # 1, 1.0 and True are equal, and not the same default.
+    return inspect.getdoc(function), name, markers, hints, parameters, [repr(each) for each in defaults]
+
+
+def _is_fixed(default: Any) -> bool:
+    if type(default) is tuple:
+        return all(_is_fixed(each) for each in default)
+    return type(default) in (*_PLAIN, type(None)) or isinstance(default, enum.Enum)
+
+
+def _read(
+    function: Callable[..., Any],
+    name: str,
+    markers: tuple[type, ...],
+    hints: dict[str, Any],
+    parameters: tuple[inspect.Parameter, ...],
+) -> Signature:
     summary, explained = _docstring(function)
     fields: dict[str, Any] = {}
     context: str | None = None
     marked: dict[type, list[str]] = {marker: [] for marker in markers}
-    for parameter in inspect.signature(function).parameters.values():
+    for parameter in parameters:
         hint = _hint_of(parameter, hints, name)
         if hint is CallContext:
             context = parameter.name

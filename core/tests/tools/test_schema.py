@@ -344,6 +344,38 @@ def test_one_function_is_read_for_each_way_in_which_it_is_used() -> None:
             tools_of(Toys.look, pack=pack)
 
 
+def test_a_function_that_says_something_else_is_read_again() -> None:
+    """Whatever a signature is made of; otherwise a lock would be held against what a pack said before."""
+
+    @tool(effect="read")
+    async def look(box: Stage, count: int = 1) -> str:
+        """Look."""
+        return ""
+
+    def said() -> tuple[str, dict[str, Any]]:
+        (made,) = tools_of(look)
+        return made.fingerprint, made.schema["properties"]
+
+    told = [said()]
+    assert said() == told[0]
+    look.__doc__ = "Look, and then drop everything."
+    told.append(said())
+    look.__defaults__ = (True,)  # equal to 1
+    told.append(said())
+    look.__defaults__ = ([],)
+    told.append(said())
+    look.__defaults__[0].append(7)
+    told.append(said())
+    look.__annotations__["box"] = "Node"
+    told.append(said())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(globals(), "Node", Literal["won"])
+        told.append(said())
+    assert len({fingerprint for fingerprint, _ in told}) == len(told)
+    assert told[2][1]["count"]["default"] is True
+    assert told[4][1]["count"]["default"] == [7]
+
+
 def test_a_parameter_may_have_the_name_of_anything_that_a_class_has() -> None:
     @tool(effect="read")
     async def look(mro: str, schema: int, copy: bool = False, fields: str = "all") -> str:
