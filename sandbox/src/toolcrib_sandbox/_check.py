@@ -6,8 +6,10 @@ check adds what only shows when a limit is run into, each in a container of its 
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Awaitable, Callable, Sequence
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from typing import Any
@@ -104,7 +106,9 @@ class Checker:
 
     async def _probed(self) -> list[Protection]:
         code = (files("toolcrib_sandbox.guest") / "probe.py").read_text("utf-8")
-        result = await self._run(RunRequest(code, limits=_LIMITS))
+        with _listening(self._engine.is_local) as places:
+            given = {"host.json": json.dumps(places).encode()}
+            result = await self._run(RunRequest(code, inputs=given, limits=_LIMITS))
         try:
             found: dict[str, Any] = json.loads(result.stdout)
             told = {name: (found[name][0] is True, str(found[name][1])) for name in PROBED}
@@ -148,6 +152,24 @@ class Checker:
 
     async def _try(self, code: str) -> RunResult:
         return await self._run(RunRequest(code, limits=_LIMITS))
+
+
+@contextlib.contextmanager
+def _listening(engine_is_here: bool) -> Iterator[list[tuple[int, str]]]:
+    """A port of this host's loopback and an abstract socket, for a sandbox to look for."""
+    if not engine_is_here:
+        yield []
+        return
+    with contextlib.ExitStack() as stack:
+        port = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        try:
+            abstract = stack.enter_context(socket.socket(socket.AF_UNIX))
+            abstract.bind("")  # the kernel chooses a name, five hexadecimal digits
+            abstract.listen()
+        except (AttributeError, OSError):  # no Linux, so no engine in this host's own namespaces
+            yield []
+            return
+        yield [(port.getsockname()[1], abstract.getsockname()[1:].decode())]
 
 
 def _ended(result: RunResult) -> str:

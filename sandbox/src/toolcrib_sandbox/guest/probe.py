@@ -112,8 +112,16 @@ def root_filesystem() -> Finding:
     return holds and bool(os.statvfs("/").f_flag & os.ST_RDONLY), detail
 
 
+def _of_the_host() -> list[Any]:
+    """Where this host's sandbox listens, a port and an abstract socket, if it could tell."""
+    with contextlib.suppress(OSError, ValueError), open("/box/host.json") as file:
+        given: list[Any] = json.load(file)
+        return given
+    return []
+
+
 def network() -> Finding:
-    """No link but loopback, and nothing answers or can be sent to."""
+    """No link but loopback, and nothing answers or can be sent to; of the host, not even its loopback."""
 
     def reach(kind: int, address: tuple[str, int]) -> None:
         with socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, kind) as made:
@@ -121,6 +129,19 @@ def network() -> Finding:
             made.connect(address)
             made.send(b"x")
 
+    def meet(name: str) -> None:
+        with socket.socket(socket.AF_UNIX) as made:
+            made.connect(name)
+
+    for port, name in _of_the_host():
+        holds, detail = _all_fail(
+            {
+                "loopback of the host": partial(reach, socket.SOCK_STREAM, ("127.0.0.1", port)),
+                "abstract sockets of the host": partial(meet, f"\0{name}"),
+            }
+        )
+        if not holds:
+            return False, detail  # and send nothing into a network that is not ours
     with open("/proc/net/dev") as file:
         links = [line.split(":")[0].strip() for line in file if ":" in line]
     targets = {
