@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import platform
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from toolcrib.sandbox import RunRequest
+from toolcrib.sandbox import Limits, RunRequest
 from toolcrib_sandbox import DockerSandbox, DockerSettings, _spec
 from toolcrib_sandbox.guest.burst import Nest
 from toolcrib_sandbox.guest.channel import Channel
@@ -75,3 +76,24 @@ def test_a_machine_for_which_no_filter_is_written_does_not_nest(monkeypatch) -> 
     nest.give_up()
     assert nest.pid == 0 and nest.trouble == "nesting: no system-call filter is written for riscv64"
     nest.close()
+
+
+def test_beside_threads_that_a_module_started_there_is_no_nesting() -> None:
+    """What was forked by `clone` would wait for them for ever, as numpy's OpenBLAS does."""
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        nest = Nest(Channel(-1, -1), {}, program=None)
+        assert nest.pid == 0 and nest.trouble == "nesting: a module that is preloaded has started threads"
+        nest.close()
+    finally:
+        done.set()
+        thread.join()
+
+
+@pytest.mark.parametrize(("nested", "threads"), [(False, "2"), (True, "1")])
+def test_libraries_are_told_how_many_threads_there_is_room_for(nested: bool, threads: str) -> None:
+    spec = replace(_spec.spec_for(Limits(cpus=2.5), image="sha256:0"), nested=nested)
+    assert {spec.environment[f"{name}_NUM_THREADS"] for name in ("OMP", "OPENBLAS")} == {threads}
+    assert set(spec.environment) == set(_spec.ENVIRONMENT), "the self test knows every name"

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 import shutil
 import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from toolcrib.sandbox import RunRequest
+from toolcrib.sandbox import Limits, RunRequest
 from toolcrib.testing.counterparts import missing
 from toolcrib_sandbox import DockerSandbox, DockerSettings
 from toolcrib_sandbox._engine import Engine
@@ -47,11 +49,6 @@ def builder(engine: TestEngine) -> Iterator[Engine]:
     assert left == set(), "no image, and no layer, stays behind"
 
 
-async def failures(settings: DockerSettings) -> list[str]:
-    async with DockerSandbox(settings) as sandbox:
-        return [each.name for each in await sandbox.check() if not each.holds]
-
-
 @pytest.mark.parametrize("name", ["minimal", "data"])
 def test_the_base_is_pinned_and_nothing_runs_as_root(name: str) -> None:
     recipe = (IMAGES / name / "Dockerfile").read_text()
@@ -66,17 +63,32 @@ def test_the_libraries_are_pinned_by_version_and_hash() -> None:
     assert [line for line in lines if not re.match(r"[a-z0-9-]+==\S+ +--hash=sha256:", line)] == []
 
 
-async def test_the_minimal_recipe_makes_an_image_that_passes(engine: TestEngine, builder: Engine) -> None:
+async def test_the_minimal_recipe_makes_an_image_that_passes(
+    engine: TestEngine, builder: Engine, small: Limits
+) -> None:
+    """The self test looks at all that an image can spoil; limits are the container's matter, not its own."""
     build(builder, IMAGES / "minimal", "toolcrib-test-recipe:minimal", engine.image)
-    made = DockerSettings(
-        host=engine.host, image=builder.image("toolcrib-test-recipe:minimal").id, preheated=0
-    )
-    assert await failures(made) == []
+    image = builder.image("toolcrib-test-recipe:minimal").id
+    async with DockerSandbox(DockerSettings(host=engine.host, image=image, preheated=0)) as sandbox:
+        told = await sandbox.run(RunRequest("print(1)", limits=small))
+        assert (told.stdout, told.image) == ("1\n", image)
+
+
+TINYLIB = '''
+"""Does what a library for plots does: keeps a list of fonts where its environment says, and draws."""
+import os, pathlib
+fonts = pathlib.Path(os.environ["MPLCONFIGDIR"], "tinylib")
+fonts.mkdir()
+(fonts / "fontlist.json").write_text("[]")
+
+def draw(path):
+    pathlib.Path(path).write_bytes(b"\\x89PNG\\r\\n\\x1a\\n" + (fonts / "fontlist.json").read_bytes())
+'''
 
 
 def wheel(folder: Path) -> str:
     """A library as a wheel, and the line of requirements that pins it."""
-    info, texts = "tinylib-1.0.dist-info", {"tinylib.py": "ANSWER = 42\n"}
+    info, texts = "tinylib-1.0.dist-info", {"tinylib.py": TINYLIB}
     texts[f"{info}/METADATA"] = "Metadata-Version: 2.1\nName: tinylib\nVersion: 1.0\n"
     texts[f"{info}/WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     digests = {name: hashlib.sha256(text.encode()).digest() for name, text in texts.items()}
@@ -111,11 +123,52 @@ async def test_the_data_recipe_installs_by_hash_without_an_index(
     (folder / "requirements.txt").write_text(wheel(folder / "wheels"))
     build(builder, folder, "toolcrib-test-recipe:data", engine.image)
     image = builder.image("toolcrib-test-recipe:data").id
-    made = DockerSettings(host=engine.host, image=image, preheated=0, preload=("tinylib",))
-    async with DockerSandbox(made) as sandbox:
-        program = "import sys, tinylib; print(tinylib.ANSWER, 'pip' in sys.modules)\nimport pip"
+    async with DockerSandbox(DockerSettings(host=engine.host, image=image, preheated=0)) as sandbox:
+        program = "import tinylib; tinylib.draw('chart.png')\nimport pip"
         result = await sandbox.run(RunRequest(program, limits=small))
-    assert result.stdout == "42 False\n" and "No module named 'pip'" in result.stderr
+    assert "No module named 'pip'" in result.stderr, result.stderr
+    assert [(each.name, each.media_type) for each in result.artifacts] == [("chart.png", "image/png")]
     (folder / "requirements.txt").write_text(f"tinylib==1.0 --hash=sha256:{'0' * 64}\n")
     with pytest.raises(AssertionError, match="DO NOT MATCH THE HASHES"):
         build(builder, folder, "toolcrib-test-recipe:forged", engine.image)
+
+
+CHART = """
+import matplotlib, pandas
+import matplotlib.pyplot as plt
+table = pandas.DataFrame({"stage": ["a", "b", "c"], "worth": [3, 1, 2]})
+table.plot.bar(x="stage", y="worth", title="Worth by stage")
+plt.savefig("chart.png")
+print(matplotlib.get_backend(), matplotlib.get_configdir(), matplotlib.get_cachedir())
+"""
+
+
+@pytest.fixture(scope="module")
+def drawing(engine: TestEngine, builder: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The data recipe with the real libraries, as wheels for this Python."""
+    folder = tmp_path_factory.mktemp("real") / "data"
+    folder.mkdir()
+    shutil.copy(IMAGES / "data" / "Dockerfile", folder)
+    shutil.copytree(os.environ["TOOLCRIB_DATA_WHEELS"], folder / "wheels")
+    wheels = {each.name: hashlib.sha256(each.read_bytes()) for each in (folder / "wheels").glob("*.whl")}
+    lines = [f"{'=='.join(name.split('-')[:2])} --hash=sha256:{h.hexdigest()}" for name, h in wheels.items()]
+    (folder / "requirements.txt").write_text("\n".join(lines))
+    shutil.copy(pip_wheel(), folder / "wheels")
+    build(builder, folder, "toolcrib-test-recipe:chart", engine.image)
+    return builder.image("toolcrib-test-recipe:chart").id
+
+
+@pytest.mark.skipif("TOOLCRIB_DATA_WHEELS" not in os.environ, reason="TOOLCRIB_DATA_WHEELS names no folder")
+@pytest.mark.parametrize("tier", ["single-use", "burst"])
+async def test_matplotlib_draws(
+    engine: TestEngine, drawing: str, tier: Literal["single-use", "burst"]
+) -> None:
+    """Too large for every run of the suite: 50 MB of wheels, and minutes to build."""
+    made = DockerSettings(
+        host=engine.host, image=drawing, containers=2, preheated=0, tier=tier, preload=("numpy", "pandas")
+    )
+    async with DockerSandbox(made) as sandbox:
+        told = await sandbox.run(RunRequest(CHART, limits=Limits(memory=512 << 20, wall=60)))
+    (chart,) = told.artifacts
+    assert (chart.name, chart.media_type) == ("chart.png", "image/png") and len(chart.data) > 5000
+    assert (told.stdout, told.exit_code, told.notes) == ("Agg /tmp /tmp\n", 0, ()), told.stderr

@@ -31,7 +31,10 @@ ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "MPLBACKEND": "Agg",
     "MPLCONFIGDIR": "/tmp",  # noqa: S108 - inside the container
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
 }
+"""Of the last two the values are those of `Spec.environment`."""
 _BOOT = """import json,sys,types
 given=json.loads(sys.argv[1])
 for name in ('toolcrib_sandbox','toolcrib_sandbox.guest'): sys.modules[name]=types.ModuleType(name)
@@ -73,6 +76,12 @@ class Spec:
         """Bytes that fit into `/box`."""
         return self.disk * SHARES["/box"][0] // 8
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What programs find. Libraries that count the host's processors would start a thread for each."""
+        threads = "1" if self.nested else str(max(1, int(self.cpus)))
+        return {**ENVIRONMENT, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+
     def create(self, api: APIClient) -> str:
         """Create the container, not started; its id."""
         made = api.create_container(
@@ -82,7 +91,7 @@ class Spec:
             user=f"{UID}:{UID}",
             working_dir="/box",
             hostname="sandbox",
-            environment=ENVIRONMENT,
+            environment=self.environment,
             stdin_open=True,  # with StdinOnce: the container ends when its owner does
             network_disabled=True,
             use_config_proxy=False,

@@ -89,6 +89,11 @@ class Nest(Ahead):
         if platform.machine() not in MACHINES:
             self.trouble = f"nesting: no system-call filter is written for {platform.machine()}"
             return 0
+        if (
+            len(os.listdir("/proc/self/task")) > 1
+        ):  # `clone` tells no library that its threads will be missing
+            self.trouble = "nesting: a module that is preloaded has started threads"
+            return 0
         _filter()  # before, so that it is made once
         number = MACHINES[platform.machine()][1]["clone"]
         pid = int(_CALL(number, NAMESPACES | signal.SIGCHLD, 0, 0, 0, 0))
