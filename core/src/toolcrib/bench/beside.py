@@ -70,7 +70,7 @@ def _not_judged(why: str) -> PolicyError:
     return PolicyError(
         f"the process that judges the policy came to no answer: {why}",
         rule="a policy that could not be judged is not put in force",
-        remedy="Run `toolcrib policy lint`, `policy test` and `policy check` by hand, and write the policy again",
+        remedy="Run `toolcrib policy lint`, `policy test` and `policy check` by hand, and write it again",
     )
 
 
