@@ -6,6 +6,7 @@ what was checked is what is loaded, even when somebody writes to the file at tha
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 from pathlib import Path
@@ -38,10 +39,29 @@ def read_text(path: Path) -> str:
     if b"\0" in data:
         raise _broken(path, "contains a NUL byte", "a policy is text", "Restore it from a good copy")
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        return _decoded(data)
+    except UnicodeDecodeError:
+        line = _undecodable_line(data)
         raise _broken(path, "is not UTF-8", "a policy is UTF-8 text", "Save it as UTF-8", line) from None
+
+
+def _decoded(data: bytes) -> str:
+    """A piece at a time: decoding all of it at once would hold up other threads."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    pieces = [decoder.decode(data[start : start + _PIECE]) for start in range(0, len(data), _PIECE)]
+    return "".join((*pieces, decoder.decode(b"", final=True)))
+
+
+_PIECE = 1 << 16
+
+
+def _undecodable_line(data: bytes) -> int:
+    """The number of the first line that is no UTF-8."""
+    try:
+        data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return data.count(b"\n", 0, error.start) + 1
+    return 1
 
 
 def replace_file(path: Path, text: str) -> None:
