@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from toolcrib.secrets import Redactor, Secret
 from toolcrib.secrets._fold import _BLOCK, Folded, fold
 from toolcrib.secrets._known import MOST_KNOWN
+from toolcrib.secrets._levels import Entry
 
 VALUE = "Tk9-uX4/qLm2+Zr8w_Vb"
 KEY = "-----BEGIN PRIVATE KEY-----\n" + "\n".join(
@@ -130,7 +131,9 @@ def test_the_values_handed_out_longest_ago_are_forgotten():
     redactor = Redactor(shapes=False)
     values = [f"value-{number:06d}-x" for number in range(MOST_KNOWN + 1)]
     known = redactor._known
-    known._values.update((value, ((), ())) for value in values[1:-1])  # quick: nothing is built for these
+    known._values.update(
+        (value, Entry((), ())) for value in values[1:-1]
+    )  # quick: nothing is built for these
     redactor.learn(Secret(values[0], path="p/again", version=1))
     redactor.learn(Secret(values[-1], path="p/last", version=1))
     assert len(known._values) <= MOST_KNOWN

@@ -36,6 +36,22 @@ def test_chunks_without_values_stay_as_they_are(stream):
     assert [stream.clean(chunk) for chunk in chunks] == chunks
 
 
+def test_a_value_of_a_character_at_a_time_shows_no_more_than_its_first_few(stream):
+    told = "".join(map(stream.clean, f"got {VALUE} and on"))
+    assert told.startswith("got corre[secret:p/0]") and told.endswith(" and on")
+    assert not [piece for piece in told.split("[secret:p/0]")[1:-1] if piece]
+
+
+@pytest.mark.parametrize("cut", range(1, 7))
+def test_a_short_value_cut_in_two_is_known_when_its_end_comes(cut):
+    redactor = Redactor(shapes=False)
+    redactor.learn(Secret("hunter2", path="p/0", version=1))
+    stream = Stream(redactor)
+    first, second = stream.clean(f"key {'hunter2'[:cut]}"), stream.clean(f"{'hunter2'[cut:]} sent")
+    assert second == "[secret:p/0] sent"
+    assert first == ("key [secret:p/0]" if cut == 6 else f"key {'hunter2'[:cut]}")
+
+
 def test_nothing_to_look_for_nothing_kept():
     chunk = "x" * 10
     assert Stream(Redactor(shapes=False)).clean(chunk) is chunk

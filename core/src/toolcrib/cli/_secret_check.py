@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import click
 
 from toolcrib.cli._print import console, plain
-from toolcrib.errors import SecretError, SecretNotFound, SecretRefused
+from toolcrib.errors import SecretError, SecretNotFound, SecretRefused, ToolcribWarning
 
 if TYPE_CHECKING:
     from toolcrib.policy import Policy
@@ -27,7 +28,8 @@ class Finding:
 
     `state` is *readable*; *depends* (a row has a condition on the call); *denied* by policy; *unreadable* at
     the provider; or *open*, where a field of the path was not given. `policy` and `provider` are short words,
-    `why` says what is wrong and what to do.
+    `why` says what is wrong and what to do. `unredacted` are the fields of the value that are too short to be
+    found in what goes to models and logs, with an empty name for the whole.
     """
 
     pack: str
@@ -38,6 +40,7 @@ class Finding:
     policy: str
     provider: str
     why: tuple[str, ...] = ()
+    unredacted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,8 @@ async def _finding(
     name: str,
     template: PathTemplate,
 ) -> Finding:
+    from toolcrib.secrets.redaction import told_short, too_short
+
     says, state, why = _policy(policy, principal, pack, name)
     missing = [field for field in template.fields if field not in given]
     if missing:
@@ -137,11 +142,17 @@ async def _finding(
     path = None
     try:
         path = broker.path(pack, name, principal)
-        version = (await broker.secret(pack, name, principal)).version
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ToolcribWarning)  # what it would warn of stands in the answer
+            secret = await broker.secret(pack, name, principal)
     except SecretError as error:
         found = _worse(state, "unreadable")
         return Finding(pack, name, template.text, path, found, says, _kind(error), (*why, str(error)))
-    return Finding(pack, name, template.text, path, state, says, f"version {version}", why)
+    short = too_short(secret.reveal())
+    if short:
+        why = (*why, f"the value {told_short(short)}")
+    told = f"version {secret.version}"
+    return Finding(pack, name, template.text, path, state, says, told, why, short)
 
 
 def _worse(policy: State, provider: State) -> State:

@@ -31,12 +31,15 @@ def set_secret(obj: Any, path: str) -> None:
     arguments show in process lists and shell histories.
     """
     from toolcrib.secrets import check_path
+    from toolcrib.secrets.redaction import told_short, too_short
 
     provider = _local(obj)
     check_path(path)
     value = _read_value()
     obj.record(kind="admin", action="secrets.set", path=path)
     click.echo(f"{path}: version {provider.put(path, value)} stored")
+    if short := too_short(value):
+        click.echo(f"Note: the value {told_short(short)}.", err=True)
 
 
 @secrets.command("list")

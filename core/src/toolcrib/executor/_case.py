@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from toolcrib.calls import ToolCall
     from toolcrib.decisions import Decision
     from toolcrib.policy import Candidates, Policy
+    from toolcrib.secrets import Stream
     from toolcrib.state import Commitment
     from toolcrib.tools import Tool
 
@@ -56,8 +57,8 @@ class Case:
     intent record is written, `started` that the tool was started, `untouched` that no attempt so far can
     have changed the world, `signed` that its outcome is in the log's hands. `beyond` are the limits of a
     sandbox in which the call goes beyond its tool's defaults, with these.
-    have changed the world, `signed` that its outcome is in the log's hands.
-    `secrets` are those that were handed to the tool, `refused` those that were not.
+    `secrets` are those that were handed to the tool, `refused` those that were not; `stream` cleans its
+    progress.
     """
 
     # Defaults stand on the class: most calls never touch most of them.
@@ -79,6 +80,7 @@ class Case:
     attempts: int = 0
     untouched: bool = True
     beyond: Mapping[str, Any] = MappingProxyType({})
+    stream: Stream | None = None
 
     def __init__(self, call: ToolCall, watch: Watch | None = None) -> None:
         self.call, self.watch = call, watch
@@ -93,6 +95,11 @@ class Case:
         if self.watch is not None:
             with contextlib.suppress(Exception):
                 self.watch(news)
+
+    def tell_rest(self) -> None:
+        """Tell what of the tool's progress was held back, as it may have become a token."""
+        if self.stream is not None and (rest := self.stream.rest()):
+            self.tell(Progress(rest))
 
     @property
     def seconds(self) -> float:

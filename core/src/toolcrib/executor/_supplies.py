@@ -19,11 +19,10 @@ __all__ = ["Supplies"]
 class Supplies:
     """Answers what a `CallContext` asks, for this one case; few tools ask much, so nothing is prepared."""
 
-    __slots__ = ("_artifacts", "_case", "_gate", "_stream")
+    __slots__ = ("_artifacts", "_case", "_gate")
 
     def __init__(self, case: Case, gate: SecretGate, artifacts: ArtifactStore) -> None:
         self._case, self._gate, self._artifacts = case, gate, artifacts
-        self._stream: Stream | None = None
 
     async def secret(self, name: str) -> Secret:
         """See `SecretGate.use`."""
@@ -41,9 +40,9 @@ class Supplies:
         """Tell whoever watches, without secrets, also where one is cut over two messages."""
         if self._case.watch is None:
             return
-        if self._stream is None:
-            self._stream = Stream(self._gate.redactor)
-        self._case.tell(Progress(self._stream.clean(message), fraction))
+        if self._case.stream is None:
+            self._case.stream = Stream(self._gate.redactor)
+        self._case.tell(Progress(self._case.stream.clean(message), fraction))
 
     def note(self, name: str, fact: Any) -> None:
         """Put a fact on the outcome record."""

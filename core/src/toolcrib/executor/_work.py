@@ -73,6 +73,8 @@ class Worker:
             if is_cancelled_from_outside(error):
                 raise
             return self._judge(case, error)
+        finally:
+            case.tell_rest()
 
     async def _try(self, case: Case, tool: Tool, values: Mapping[str, Any], context: CallContext) -> Ended:
         """Once, or again while that may help and does no harm."""

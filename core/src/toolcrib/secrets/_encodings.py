@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from base64 import b32encode, b64encode
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-__all__ = ["SHORTEST", "SHORTEST_ENCODED", "nested", "parts", "variants"]
+__all__ = ["SHORTEST", "SHORTEST_ENCODED", "nested", "parts", "too_short", "variants"]
 
 SHORTEST = 6
 """Characters below which a value is not looked for."""
@@ -28,22 +29,48 @@ LONGEST_ENCODED = 64 * 1024
 """Bytes of a value above which it is looked for as it is and in JSON and base64 only."""
 
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z_-]{0,39}")
+"""What is surely the name of a field, and no key or number."""
+
+
 def parts(value: str) -> Iterator[str]:
     """The value, and where it is a JSON document, the texts and numbers in it."""
     yield value
+    yield from (text for _, text in _leaves("", _document(value)))
+
+
+def too_short(value: str) -> tuple[str, ...]:
+    """What of `value` is not looked for: the fields of a document whose text is too short, as `db.pin`, and
+    an empty name for the whole.
+    """
+    if len(value) < SHORTEST:
+        return ("",)
+    fields = (name for name, text in _leaves("", _document(value)) if 0 < len(text) < SHORTEST)
+    return tuple(dict.fromkeys(fields))
+
+
+def _document(value: str) -> Any:
+    """What `value` is in JSON, if it is a document."""
     if value.lstrip()[:1] in ("{", "["):
         try:
-            yield from _leaves(json.loads(value))
+            return json.loads(value)
         except (ValueError, RecursionError):
-            return
+            return None
+    return None
 
 
-def _leaves(document: Any) -> Iterator[str]:
-    if isinstance(document, dict | list):
-        for entry in document.values() if isinstance(document, dict) else document:
-            yield from _leaves(entry)
+def _leaves(name: str, document: Any) -> Iterator[tuple[str, str]]:
+    """Each text and number with the name of its field; entries of a list have that of the list."""
+    if isinstance(document, dict):
+        for key, entry in document.items():
+            # A document may have secrets for keys, and names are told.
+            told = key if _NAME.fullmatch(key) else "(a field)"
+            yield from _leaves(f"{name}.{told}" if name else told, entry)
+    elif isinstance(document, list):
+        for entry in document:
+            yield from _leaves(name or "(a list)", entry)
     elif document is not None and not isinstance(document, bool):
-        yield str(document)
+        yield name, str(document)
 
 
 def variants(value: str) -> Iterator[bytes]:

@@ -12,12 +12,14 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
 
-__all__ = ["BORDER", "Folded", "fold", "fold_small", "tight", "unbroken"]
+__all__ = ["BORDER", "DROPPED", "Folded", "fold", "fold_small", "tight", "unbroken"]
 
 BORDER = b"\x1e"
 """Stands between the fields of one document; folded away, so that a value cut over list entries is found."""
 
-_DROPPED = b" \t\r\n\\\"',[]{}:" + BORDER
+DROPPED = b" \t\r\n\\\"',[]{}:" + BORDER
+"""What folding drops."""
+
 _FOLDED = bytes(byte + 32 if 65 <= byte <= 90 else {43: 45, 47: 95}.get(byte, byte) for byte in range(256))
 _BLOCK = 8 * 1024
 """What is folded at once: the smaller, the quicker is the way back from a find."""
@@ -28,12 +30,12 @@ _TOGETHER = 8
 
 def fold(data: bytes) -> bytes:
     """`data` in lower case, without what stands between the characters of a value."""
-    return data.translate(_FOLDED, _DROPPED)
+    return data.translate(_FOLDED, DROPPED)
 
 
 def fold_small(data: bytes) -> bytes | None:
     """`data` folded in one piece, as nearly every record can be; None where it is more than a block."""
-    return data.translate(_FOLDED, _DROPPED) if len(data) <= _BLOCK else None
+    return data.translate(_FOLDED, DROPPED) if len(data) <= _BLOCK else None
 
 
 def tight(data: bytes) -> bytes:
@@ -105,5 +107,5 @@ class Folded:
         while kept:
             step = self.data[position : position + kept]
             position += len(step)
-            kept -= len(step.translate(None, _DROPPED))
+            kept -= len(step.translate(None, DROPPED))
         return position

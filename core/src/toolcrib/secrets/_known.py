@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from functools import cache
+from collections.abc import Iterator, Mapping
 
 from toolcrib.secrets._encodings import SHORTEST, nested, parts, variants
 from toolcrib.secrets._fold import Folded, fold, fold_small, unbroken
-from toolcrib.secrets._matcher import Automaton, Found, Pattern, merged, patterns_of
-from toolcrib.secrets._shapes import MARKS, tokens
+from toolcrib.secrets._levels import Entry, Finders, Levels
+from toolcrib.secrets._matcher import Found, anchored, merged, patterns_of
+from toolcrib.secrets._shapes import MARKS, token_beginning, tokens
 
 __all__ = ["MOST_KNOWN", "Known"]
 
 MOST_KNOWN = 2048
 """Values that are looked for; beyond, those handed out longest ago are forgotten."""
 
-FEW = 64
-"""Patterns that may wait beside the large automaton, so that learning one more value is quick."""
-
 PATIENCE = 2048
-"""Bytes searched per pattern of both automata after which it pays to build one."""
-
+"""Bytes searched per value after which it pays to build one automaton of several."""
 
 SMALL = 8 * 1024
 """Bytes up to which a text that holds nothing, as most do, is told by one look."""
@@ -32,40 +27,21 @@ _TAIL = 256
 """Bytes at the end of a chunk that may be the beginning of a value."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Finders:
-    """One immutable state, so that whoever searches needs no lock."""
-
-    large: Automaton | None = None
-    few: Automaton | None = None
-    literal: tuple[tuple[bytes, str], ...] = ()
-    """Values of little but blanks and punctuation, which folding would make unrecognisable."""
-
-    automata: tuple[Automaton, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        there = tuple(each for each in (self.large, self.few) if each is not None)
-        object.__setattr__(self, "automata", there)
-
-
-@cache
-def _only_marks() -> Automaton:
-    return Automaton((), MARKS)
-
-
 class Known:
     """Values and the labels that replace them; with `shapes` also what looks like a token."""
 
     def __init__(self, *, shapes: bool) -> None:
-        self._marks = MARKS if shapes else {}
+        self._shapes = shapes
         self._lock = threading.Lock()
-        self._values: OrderedDict[str, tuple[tuple[Pattern, ...], tuple[tuple[bytes, str], ...]]] = (
-            OrderedDict()
-        )
-        self._finders = _Finders(large=_only_marks()) if shapes else _Finders()
+        self._values: OrderedDict[str, Entry] = OrderedDict()
+        self._levels = Levels(MARKS if shapes else {}, self._lock, self._values.values)
         self._searched = 0
         self.active = shapes
         """Whether there is anything to look for."""
+
+    @property
+    def _finders(self) -> Finders:
+        return self._levels.finders
 
     # --- learning
 
@@ -75,44 +51,37 @@ class Known:
             if value in self._values:
                 self._values.move_to_end(value)
                 return False
-            known = [variant for part in parts(value) for variant in variants(part)]
-            patterns = tuple(dict.fromkeys(patterns_of(known, label, SHORTEST)))
-            odd = [deep for one in known if len(fold(one)) < SHORTEST for deep in nested(one)]
-            literal = tuple((one, label) for one in dict.fromkeys(odd))
-            self._values[value] = patterns, literal
-            self._take_in(patterns, literal)
-            return True
+        # The entry is made without the lock: that is most of the work.
+        return self._take_in({value: _entry(value, label)})
 
-    def _take_in(self, patterns: tuple[Pattern, ...], literal: tuple[tuple[bytes, str], ...]) -> None:
-        if len(self._values) > MOST_KNOWN:
-            for _ in range(MOST_KNOWN // 8):  # several at once, because it means to build anew
-                self._values.popitem(last=False)
-            kept = tuple(entry for _, odd in self._values.values() for entry in odd)
-            self._finders = _Finders(self._built(self._all_patterns()), None, kept)
-        elif patterns or literal:
-            finders = replace(self._finders, literal=self._finders.literal + literal)
-            waiting = (*(finders.few.patterns if finders.few else ()), *patterns)
-            settled = len(finders.large.patterns) if finders.large else 0
-            if len(waiting) > max(FEW, settled // 4):
-                self._finders = replace(finders, large=self._built(self._all_patterns()), few=None)
-            else:
-                self._finders = replace(finders, few=Automaton(waiting, {}))
-        self._searched = 0
-        self.active = self.active or bool(patterns or literal)
+    def take_over(self, other: Known) -> None:
+        """Look for what `other` knew, which learns nothing any more."""
+        self._take_in(other._values)
 
-    def _all_patterns(self) -> Iterator[Pattern]:
-        return (pattern for patterns, _ in self._values.values() for pattern in patterns)
+    def _take_in(self, values: Mapping[str, Entry]) -> bool:
+        with self._lock:
+            new = {value: entry for value, entry in values.items() if value not in self._values}
+            self._values.update(new)
+            if entries := [entry for entry in new.values() if entry.patterns or entry.literal]:
+                self._levels.add(entries)
+                self._searched, self.active = 0, True
+            if len(self._values) > MOST_KNOWN:
+                kept = MOST_KNOWN - MOST_KNOWN // 8  # several at once, because it means to build anew
+                while len(self._values) > kept:
+                    self._values.popitem(last=False)
+                self._levels.settle_soon()
+        return bool(new)
 
-    def _built(self, patterns: Iterator[Pattern]) -> Automaton:
-        return Automaton(patterns, self._marks)
+    def settle(self) -> None:
+        """Build now what is otherwise built in passing, when many values were learned or much searched."""
+        self._levels.settle()
 
     def _count(self, searched: int) -> None:
-        """Build one automaton of both once that has become cheaper than to search twice."""
+        """Build one automaton of several once that has become cheaper than to search twice."""
         self._searched += searched
         if self._searched > PATIENCE * len(self._values):
             with self._lock:
-                if self._finders.few is not None:
-                    self._finders = replace(self._finders, large=self._built(self._all_patterns()), few=None)
+                self._levels.settle_soon()
                 self._searched = 0
 
     # --- searching
@@ -132,7 +101,7 @@ class Known:
     def search(self, data: bytes) -> list[Found]:
         """Where the values and tokens stand in `data`, in order and apart from each other."""
         finders = self._finders
-        if finders.few is not None:
+        if not finders.is_settled:
             self._count(len(data))
         if len(data) <= SMALL and b"\\" not in data and not self.suspect(data):
             return []
@@ -150,18 +119,28 @@ class Known:
         return merged(found)
 
     def beginning(self, data: bytes) -> tuple[int, str] | None:
-        """Where `data` ends in the beginning of a value, and its label. For chunks of a stream; not quick."""
+        """Where `data` ends in the beginning of a value, and its label."""
         tail = Folded(data[-_TAIL:])
         size = len(fold(data[-_TAIL:]))
-        end = tail.slice(size - _TAIL, size)
-        for automaton in self._finders.automata:
-            for pattern in automaton.patterns:
-                at = end.find(pattern.folded[:SHORTEST])
-                while at >= 0:
-                    if pattern.folded.startswith(end[at:]):
-                        return max(0, len(data) - _TAIL) + tail.span(at, size)[0], pattern.label
-                    at = end.find(pattern.folded[:SHORTEST], at + 1)
+        end = tail.slice(0, size)
+        automata = self._finders.automata
+        for at in range(size - SHORTEST + 1):
+            head, rest = end[at : at + SHORTEST], end[at:]
+            for pattern in (each for automaton in automata for each in automaton.heads.get(head, ())):
+                if len(rest) < len(pattern.folded) and pattern.folded.startswith(rest):
+                    return max(0, len(data) - _TAIL) + tail.span(at, size)[0], pattern.label
         return None
+
+    def token_beginning(self, data: bytes) -> tuple[int, str] | None:
+        """Where `data` ends in what may become a token, if tokens are looked for, and its label."""
+        return token_beginning(data) if self._shapes else None
+
+
+def _entry(value: str, label: str) -> Entry:
+    known = [variant for part in parts(value) for variant in variants(part)]
+    patterns = dict.fromkeys(patterns_of(known, label, SHORTEST))
+    odd = [deep for one in known if len(fold(one)) < SHORTEST for deep in nested(one)]
+    return Entry(anchored(patterns), tuple((one, label) for one in dict.fromkeys(odd)))
 
 
 def _each(data: bytes, literal: bytes, label: str) -> Iterator[Found]:

@@ -8,14 +8,17 @@ counts too: one line of a key is a part of the key.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Set
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
-from toolcrib.secrets._fold import _BLOCK, Folded, fold, tight
+from toolcrib.secrets._encodings import SHORTEST
+from toolcrib.secrets._fold import _BLOCK, DROPPED, Folded, fold, tight
 
-__all__ = ["Automaton", "Found", "Mark", "Pattern", "patterns_of"]
+__all__ = ["Anchored", "Automaton", "Found", "Mark", "Pattern", "anchored", "patterns_of"]
 
 ANCHOR = 8
 """Bytes of an anchor; a shorter value is its own."""
@@ -38,8 +41,10 @@ MOST_ANCHORS = 64
 MOST_DFA = 4000
 """Anchors up to which a DFA is built; beyond, building it would hold up the calls of a busy process."""
 
-_RARE = frozenset(b"0123456789bgjkqvwxyz")
-"""Bytes that are rare in prose, and in no encoding special."""
+_RARE = bytes(byte in b"0123456789bgjkqvwxyz" for byte in range(256))
+"""1 for bytes that are rare in prose, and in no encoding special."""
+
+_ALL_RARE = re.compile(b"(?=\1\1\1)")
 
 Found = tuple[int, int, str]
 """Start, end and label."""
@@ -69,8 +74,8 @@ class Pattern:
         """
         if len(self.folded) < LONG:
             windows = range(max(0, len(self.folded) - ANCHOR) + 1)
-            shared = [place for place in windows if self._piece(place) in taken]
-            places: Iterable[int] = shared[:1] or [max(windows, key=self._rarity)]
+            shared = next((place for place in windows if self._piece(place) in taken), None)
+            places: Iterable[int] = [self._rarest(windows) if shared is None else shared]
         else:
             places = range(0, len(self.folded) - ANCHOR, max(STRIDE, len(self.folded) // MOST_ANCHORS))
         for place in places:
@@ -79,12 +84,15 @@ class Pattern:
     def _piece(self, place: int) -> bytes:
         return self.folded[place : place + ANCHOR]
 
-    def _rarity(self, place: int) -> tuple[int, int]:
-        """How seldom ordinary text looks like a piece; its beginning counts more, because only there the
+    def _rarest(self, places: Sequence[int]) -> int:
+        """The piece that ordinary text looks like least; its beginning counts more, because only there the
         automaton leaves its quick first state.
         """
-        odd = [byte in _RARE for byte in self._piece(place)]
-        return sum(odd[:3]), sum(odd)
+        odd = self.folded.translate(_RARE)
+        best = [found.start() for found in _ALL_RARE.finditer(odd, 0, places[-1] + 3)]
+        if best:  # as nearly every value has, so that the others need not be counted
+            return max(best, key=lambda place: odd.count(1, place, place + ANCHOR))
+        return max(places, key=lambda at: (odd.count(1, at, at + 3), odd.count(1, at, at + ANCHOR)))
 
     def around(self, text: Folded, place: int, at: int) -> tuple[int, int] | None:
         """The part of `text` that is this value, or of a long one a fragment, given that its byte `place`
@@ -108,9 +116,26 @@ def patterns_of(variants: Iterable[bytes], label: str, shortest: int) -> Iterato
         folded = fold(variant)
         if len(folded) < shortest:
             continue
-        start, end = Folded(variant).span(0, len(folded))
+        start, end = len(variant) - len(variant.lstrip(DROPPED)), len(variant.rstrip(DROPPED))
         exact = tight(variant[start:end]) if len(folded) < LOOSE else b""
         yield Pattern(folded, exact, label, variant[:start], variant[end:])
+
+
+Anchored = tuple[bytes, Pattern, int]
+"""An anchor, and the pattern in which it stands at this place."""
+
+
+def anchored(patterns: Iterable[Pattern]) -> tuple[Anchored, ...]:
+    """The patterns of one value by their anchors, which is most of the work of looking for it: done once,
+    and kept for every automaton that it will be a part of.
+    """
+    taken: set[bytes] = set()
+    out: list[Anchored] = []
+    for pattern in patterns:
+        for anchor, place in pattern.anchors(taken):
+            taken.add(anchor)
+            out.append((anchor, pattern, place))
+    return tuple(out)
 
 
 def _common(one: bytes, other: bytes) -> int:
@@ -124,20 +149,30 @@ def _common(one: bytes, other: bytes) -> int:
 
 class Automaton:
     """An immutable set of patterns, and of `marks`: short literals that say which token shapes to look
-    for.
+    for. One that is not `lasting` is built in less time and searches slower.
     """
 
-    def __init__(self, patterns: Iterable[Pattern], marks: Mapping[bytes, str]) -> None:
-        self.patterns = tuple(patterns)
+    def __init__(
+        self, patterns: Iterable[Anchored], marks: Mapping[bytes, str], *, lasting: bool = True
+    ) -> None:
         places: dict[bytes, list[tuple[Pattern, int]]] = {}
-        for pattern in self.patterns:
-            for anchor, place in pattern.anchors(places):
-                places.setdefault(anchor, []).append((pattern, place))
+        for anchor, pattern, place in patterns:
+            places.setdefault(anchor, []).append((pattern, place))
         anchors = [*places, *marks]
         self._places, self._marks = list(places.values()), list(marks.values())
         self._overlap = max(map(len, anchors), default=1) - 1
-        kind = Implementation.DFA if len(anchors) <= MOST_DFA else Implementation.ContiguousNFA
+        is_quick = lasting and len(anchors) <= MOST_DFA
+        kind = Implementation.DFA if is_quick else Implementation.ContiguousNFA
         self._search = BytesAhoCorasick(anchors, implementation=kind).find_matches_as_indexes
+
+    @cached_property
+    def heads(self) -> Mapping[bytes, Set[Pattern]]:
+        """The patterns by their first `SHORTEST` bytes, made when a stream is first looked through."""
+        heads: dict[bytes, set[Pattern]] = {}
+        for there in self._places:
+            for pattern, _ in there:
+                heads.setdefault(pattern.folded[:SHORTEST], set()).add(pattern)
+        return heads
 
     def glance(self, text: Folded | bytes) -> Set[Mark] | None:
         """Where tokens may be in `text`; None where an anchor stands, so that only `search` can tell.

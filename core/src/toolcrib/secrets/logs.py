@@ -17,8 +17,8 @@ from __future__ import annotations
 import logging
 import traceback
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
+from toolcrib.secrets._lasting import Lasting
 from toolcrib.secrets.redaction import Redactor
 from toolcrib.secrets.traces import clean_traces
 
@@ -30,7 +30,7 @@ __all__ = ["clean_logs", "guarded", "leave_logs"]
 _OWN = frozenset((*vars(logging.makeLogRecord({})), "message", "asctime"))
 """What every record has; the rest came with `extra`."""
 
-_REDACTORS: WeakSet[Redactor] = WeakSet()
+_REDACTORS = Lasting()
 
 
 class _Clean(logging.Filter):
@@ -38,9 +38,7 @@ class _Clean(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Always True. A record that cannot be looked through is withheld, save for its place."""
-        for redactor in tuple(_REDACTORS):
-            if not redactor.active:
-                continue
+        for redactor in _REDACTORS.active():
             try:
                 _clean(record, redactor)
             except Exception:
@@ -52,7 +50,7 @@ _FILTER = _Clean()
 
 
 def clean_logs(redactor: Redactor) -> None:
-    """From now on, keep what `redactor` knows out of all log records, for as long as it lives."""
+    """From now on, keep what `redactor` knows out of all log records, also when it is gone."""
     _REDACTORS.add(redactor)
     before = logging.getLogRecordFactory()
     if not isinstance(before, _Factory):

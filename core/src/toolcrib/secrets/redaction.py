@@ -7,8 +7,8 @@ A value that is a JSON document counts as its leaves as well, because a pack par
 one. Of a long value, such as a private key, a fragment of a line counts too.
 
 What this cannot do: a value that was compressed, hashed, encrypted, reversed or encoded in another way
-passes, and so does a fragment of a short one. Values shorter than `SHORTEST` would take ordinary words along,
-so they are left alone, with a warning.
+passes, and so does a fragment of a short one. Values shorter than `SHORTEST`, also those of a document, would
+take ordinary words along, so they are left alone, with a warning.
 
 A value stays known after it expired or was rotated: logs and vendors still speak of it. Of more than
 `MOST_KNOWN` values those that were handed out longest ago are forgotten, which keeps a process that fetches
@@ -18,20 +18,37 @@ short-lived credentials for weeks at a bounded size.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import orjson
 
 from toolcrib.errors import ToolcribWarning
 from toolcrib.secrets._documents import rebuilt, texts
-from toolcrib.secrets._encodings import SHORTEST
+from toolcrib.secrets._encodings import SHORTEST, too_short
 from toolcrib.secrets._fold import BORDER
 from toolcrib.secrets._known import MOST_KNOWN, Known
 from toolcrib.secrets._matcher import Found, merged
 from toolcrib.secrets._secret import Secret
 
-__all__ = ["MOST_KNOWN", "SHORTEST", "Redactor"]
+__all__ = ["MOST_KNOWN", "SHORTEST", "Piece", "Redactor", "told_short", "too_short"]
+
+MOST_TOLD = 4096
+"""Short fields that are remembered as told."""
+
+MOST_NAMED = 8
+"""Short fields that one warning names."""
+
+
+class Piece(NamedTuple):
+    """What of a stream can be `told` now, the bytes that are `held` back, and the `raw` ones before these; of
+    them, those from `since` on may belong to what comes next.
+    """
+
+    told: str
+    held: bytes
+    raw: bytes
+    since: int
 
 
 class Redactor:
@@ -43,12 +60,30 @@ class Redactor:
 
     def __init__(self, *, shapes: bool = True) -> None:
         self._known = Known(shapes=shapes)
+        self._told: set[tuple[str, str]] = set()
 
     def learn(self, secret: Secret) -> None:
-        """Look for this value from now on; `ToolcribWarning` where it is too short to be looked for."""
+        """Look for this value from now on; `ToolcribWarning` where it, or a field of the document that it is,
+        is too short to be looked for, once for each path and field.
+        """
         value = secret.reveal()
-        if self._known.learn(value, f"[secret:{secret.path}]") and len(value) < SHORTEST:
-            _warn_short(secret.path)
+        if not self._known.learn(value, f"[secret:{secret.path}]"):
+            return
+        fields = [name for name in too_short(value) if (secret.path, name) not in self._told]
+        if fields:
+            if len(self._told) > MOST_TOLD:
+                self._told.clear()
+            self._told.update((secret.path, name) for name in fields)
+            _warn_short(secret.path, fields)
+
+    @property
+    def known(self) -> Known:
+        """What it looks for."""
+        return self._known
+
+    def inherit(self, known: Known) -> None:
+        """Look for what another one knew, which is gone."""
+        self._known.take_over(known)
 
     @property
     def active(self) -> bool:
@@ -67,20 +102,40 @@ class Redactor:
             return _replaced_ascii(text, found)
         return _replaced(data, found).decode("utf-8", "surrogatepass")
 
-    def clean_chunk(self, before: str, chunk: str) -> str:
-        """`chunk` without the values, their parts that follow on `before`, and a beginning of one at its end.
-
-        `before` was handed on already; a value that began in it is cut from where `chunk` begins.
+    def clean_chunk(self, text: str) -> str:
+        """`text`, which somebody cut off, without the values and without the beginning of one, or of a token,
+        at its end.
         """
         if not self._known.active:
-            return chunk
-        pieces = [text.encode("utf-8", "surrogatepass") for text in (before, chunk)]
-        found = self._known.search(BORDER.join(pieces))
-        if cut := self._known.beginning(pieces[1]):
-            start, end = len(pieces[0]) + len(BORDER) + cut[0], sum(map(len, pieces)) + len(BORDER)
-            found = merged([*found, (start, end, cut[1])])
-        cleaned = list(_split(pieces, found))[1]
-        return chunk if cleaned is None else cleaned
+            return text
+        data = text.encode("utf-8", "surrogatepass")
+        found, begun = self._ended(data)
+        if begun is not None:
+            found = merged([*found, (begun[0], len(data), begun[1])])
+        return _replaced(data, found).decode("utf-8", "surrogatepass") if found else text
+
+    def clean_piece(self, before: bytes, piece: bytes, *, last: bool = False) -> Piece:
+        """`piece` of a stream, after `before` (from where the last `Piece` said), which was told already.
+
+        A value that began in `before` is cut from where `piece` begins, and so is the beginning of one at the
+        end; what may become a token there is held back, unless this is the `last` piece.
+        """
+        data, start = before + piece, len(before)
+        found, begun = self._ended(data)
+        end = len(data) if last or begun is None else max(start, begun[0])
+        told = _replaced(data[start:end], list(_clipped(found, start)))
+        since = found[-1][0] if found and found[-1][1] == len(data) else end
+        return Piece(told.decode("utf-8", "surrogatepass"), data[end:], data[:end], since)
+
+    def _ended(self, data: bytes) -> tuple[list[Found], tuple[int, str] | None]:
+        """The finds in `data`, also a value that begins at its end, and what may become a token there."""
+        found = self._known.search(data)
+        if cut := self._known.beginning(data):
+            found = merged([*found, (cut[0], len(data), cut[1])])
+        begun = self._known.token_beginning(data)
+        if begun is not None and found and begun[0] < found[-1][1]:
+            begun = None if found[-1][1] == len(data) else (found[-1][1], begun[1])
+        return found, begun
 
     def clean_bytes(self, data: bytes) -> bytes:
         """The same for bytes; those that are not UTF-8 stay as they are."""
@@ -131,6 +186,13 @@ def _replaced_ascii(text: str, found: list[Found]) -> str:
     return "".join((*out, text[written:]))
 
 
+def _clipped(found: list[Found], start: int) -> Iterator[Found]:
+    """What of the finds stands from `start` on, counted from there."""
+    for first, last, label in found:
+        if last > start:
+            yield max(first, start) - start, last - start, label
+
+
 def _split(pieces: list[bytes], found: list[Found]) -> Iterator[str | None]:
     """Each piece as text, cleaned, or None where it stays; a find over several pieces is cut from each."""
     start, current = 0, 0
@@ -148,11 +210,16 @@ def _split(pieces: list[bytes], found: list[Found]) -> Iterator[str | None]:
         start = end + len(BORDER)
 
 
-def _warn_short(path: str) -> None:
-    warnings.warn(
-        ToolcribWarning(
-            f"the secret at {path!r} has fewer than {SHORTEST} characters, so it is not redacted;"
-            " use a longer one"
-        ),
-        stacklevel=3,
+def told_short(fields: Sequence[str]) -> str:
+    """What of a value is not redacted, as `too_short` names it, in words; the caller says of which."""
+    if not any(fields):
+        return f"has fewer than {SHORTEST} characters, so it is not redacted; use a longer one"
+    more = f" and {len(fields) - MOST_NAMED} more" if len(fields) > MOST_NAMED else ""
+    return (
+        f"has fields of fewer than {SHORTEST} characters, which are not redacted"
+        f" ({', '.join(fields[:MOST_NAMED])}{more}); use longer ones where they are secret"
     )
+
+
+def _warn_short(path: str, fields: Sequence[str]) -> None:
+    warnings.warn(ToolcribWarning(f"the secret at {path!r} {told_short(fields)}"), stacklevel=3)

@@ -21,20 +21,20 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
-from weakref import WeakSet
 
 from toolcrib.errors import ToolcribWarning
+from toolcrib.secrets._lasting import Lasting
 from toolcrib.secrets.redaction import Redactor
 
 __all__ = ["clean_traces", "leave_traces"]
 
 WITHHELD = "[withheld: this span could not be looked through for secrets]"
 
-_REDACTORS: WeakSet[Redactor] = WeakSet()
+_REDACTORS = Lasting()
 
 
 def clean_traces(redactor: Redactor) -> None:
-    """From now on, keep what `redactor` knows out of all spans, for as long as it lives.
+    """From now on, keep what `redactor` knows out of all spans, also when it is gone.
 
     Where OpenTelemetry's SDK is not installed no span leaves the process, and nothing is done.
     """
@@ -68,9 +68,8 @@ def _cleaning(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def readable(span: Any) -> Any:
         seen = make(span)
         try:
-            for redactor in tuple(_REDACTORS):
-                if redactor.active:
-                    seen = _cleaned(seen, redactor, _limit(span))
+            for redactor in _REDACTORS.active():
+                seen = _cleaned(seen, redactor, _limit(span))
         except Exception:
             return _withheld(seen)
         return seen
@@ -130,7 +129,7 @@ def _without_beginnings(value: Any, limit: int, redactor: Redactor) -> Any:
     if isinstance(value, list):
         return [_without_beginnings(entry, limit, redactor) for entry in value]
     if isinstance(value, str) and len(value) >= limit:
-        return redactor.clean_chunk("", value)
+        return redactor.clean_chunk(value)
     return value
 
 
