@@ -57,16 +57,11 @@ FOUND_AGAIN = {
     "roundup": ("create_incident", "add_work_note", "add_public_comment", "resolve"),  # the issue says so
     "classic": ("add_public_comment",),
 }
+NO_PLACE = ("create_change", "submit_catalog_request", "decide_change_approval")
 LACKS = {
     "servicenow": (),
-    "roundup": ("create_change", "submit_catalog_request", "decide_change_approval"),
-    "classic": (
-        "create_change",
-        "submit_catalog_request",
-        "decide_change_approval",
-        "add_work_note",
-        "resolve",
-    ),
+    "roundup": NO_PLACE,
+    "classic": (*NO_PLACE, "add_work_note", "resolve"),
 }
 EVERY = [(name, tool) for name in LACKS for tool in WRITES if tool not in LACKS[name]]
 
