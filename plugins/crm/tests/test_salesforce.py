@@ -222,24 +222,39 @@ async def test_a_session_that_stays_refused_is_not_asked_for_again_and_again(fak
     assert fake.logins.count == 2
 
 
-async def test_a_session_that_ends_in_mid_page_is_renewed_and_the_pages_go_on(fake, ctx):
+@pytest.mark.parametrize("pages", [1, 2, 3])
+async def test_a_session_that_ends_in_mid_page_is_renewed_and_the_pages_go_on(fake, ctx, pages):
     fake.page_size = 10
-    crm, done = org(fake), fake._query_more
-    await crm.search_accounts(limit=1, ctx=ctx)
-    lost = iter([True])
-
-    def expire_first(request):
-        from toolcrib_crm.testing._store import Refusal
-
-        if next(lost, False):
-            fake.expire_sessions()
-            raise Refusal(401, "INVALID_SESSION_ID", "Session expired or invalid")
-        return done(request)
-
-    fake._routes.insert(0, ("GET", fake._routes[5][1], lambda request: fake._guarded(request, expire_first)))
-    page = await crm.search_accounts(limit=25, ctx=ctx)
-    assert len({account.id for account in page.records}) == 25
+    crm = org(fake)
+    whole = (await crm.search_accounts(limit=35, ctx=ctx)).records
+    fake.expire_sessions(after=pages)
+    page = await crm.search_accounts(limit=35, ctx=ctx)
+    assert page.records == whole and page.more
     assert fake.logins.count == 2
+    used = [request.bearer for request in fake.requests if "/query/" in request.path][4:]
+    assert [used.index(token) for token in dict.fromkeys(used)] == [0, pages + 1]  # the asked page, once more
+
+
+async def test_a_session_that_ends_between_looking_and_writing_is_renewed_and_one_record_made(fake, ctx):
+    crm = org(fake, external_id=EXTERNAL_ID)
+    await crm.search_accounts(limit=1, ctx=ctx)
+    fake.expire_sessions(after=1)
+    made = await crm.create_lead("Once", "Only", ctx=ctx)
+    fake.expire_sessions(after=1)
+    await crm.set_opportunity_stage(DEMO.open_opportunity_id, "Closed Lost", ctx=ctx)
+    assert fake.changes == [("create", made.id), ("update", DEMO.open_opportunity_id)]
+    assert fake.logins.count == 3
+
+
+async def test_a_password_that_is_changed_in_mid_page_ends_the_read_with_no_half_of_it(fake, ctx):
+    fake.page_size = 10
+    crm = org(fake)
+    await crm.search_accounts(limit=1, ctx=ctx)
+    fake.expire_sessions(after=2)
+    fake.add_user(PASSWORD["username"], "changed", "token")
+    with pytest.raises(VendorRefused, match="refused the login") as refused:
+        await crm.search_accounts(limit=35, ctx=ctx)
+    assert not any(value in str(refused.value) for value in (PASSWORD["password"], "changed"))
 
 
 # --- pages ----------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from toolcrib_itsm import ITSM, ITSMSettings
 from toolcrib_itsm.sample import DEMO
 from toolcrib_itsm.servicenow import ServiceNowBackend
 from toolcrib_itsm.testing import sys_id
+from toolcrib_itsm.testing._instance import Instance
 
 pytestmark = pytest.mark.parametrize("world", ["servicenow"], indirect=True)
 APP = {"client_id": "app-id", "client_secret": "app-secret-1"}
@@ -18,6 +19,13 @@ APP = {"client_id": "app-id", "client_secret": "app-secret-1"}
 def desk(fake, **settings):
     made = ITSMSettings(backend="servicenow", instance="acme", **settings)
     return ITSM(ServiceNowBackend(made, transport=fake.transport()), made)
+
+
+def fresh():
+    """An instance with the sample desk, as it was."""
+    made = Instance()
+    made.load_sample()
+    return made
 
 
 @pytest.fixture
@@ -67,6 +75,56 @@ async def test_a_token_that_expires_between_pages_is_renewed_once(oauth, world, 
     before = len(oauth.changes)
     await itsm.add_work_note(world.known, "after the token", ctx=ctx)
     assert (len(oauth.changes) - before, oauth.logins) == (1, 3)
+    await itsm.close()
+
+
+CALLS = {
+    "the groups of the people found": lambda itsm, world, ctx: itsm.find_user("a", limit=5, ctx=ctx),
+    "the fields of a ticket": lambda itsm, world, ctx: itsm.get_ticket(world.known, ctx=ctx),
+    "the approvals of a change": lambda itsm, world, ctx: itsm.get_ticket(world.extra["change"], ctx=ctx),
+    "the journal of a ticket": lambda itsm, world, ctx: itsm.list_journal(world.known, ctx=ctx),
+    "a new incident": lambda itsm, world, ctx: itsm.create_incident("Once", "x", ci_id=world.ci, ctx=ctx),
+    "a change": lambda itsm, world, ctx: itsm.assign(world.known, group="Network", ctx=ctx),
+    "a note": lambda itsm, world, ctx: itsm.add_work_note(world.known, "once", ctx=ctx),
+    "an order": lambda itsm, world, ctx: itsm.submit_catalog_request("Second screen", ctx=ctx),
+    "an approval": lambda itsm, world, ctx: itsm.decide_change_approval(
+        world.extra["change"], "approve", "once", ctx=ctx
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_a_token_that_expires_in_the_middle_of_a_call_is_renewed_and_nothing_is_lost_or_done_twice(
+    oauth, world, make_ctx, name
+):
+    """Of each call's requests in turn, but the first: the token ends before it."""
+    secret = {**world.secret, **APP}
+    itsm, call = desk(oauth, login="password"), CALLS[name]
+    sent = len(oauth.requests)
+    expected = await call(itsm, world, make_ctx(secret=secret))
+    requests, writes = len(oauth.requests) - sent - 1, len(oauth.changes)
+    assert requests > 1, "a call of one request has no middle"
+    for after in range(1, requests):
+        oauth.instance = fresh()
+        oauth.changes.clear()
+        logins = oauth.logins
+        oauth.expire_tokens(after=after)
+        result = await call(itsm, world, make_ctx(secret=secret))
+        assert oauth.logins == logins + 1
+        assert len(oauth.changes) == writes
+        if not writes:
+            assert result == expected
+    await itsm.close()
+
+
+async def test_a_password_that_is_changed_in_the_middle_of_a_read_ends_it(oauth, world, make_ctx):
+    itsm, ctx = desk(oauth, login="password"), make_ctx(secret={**world.secret, **APP})
+    await itsm.find_user("a", ctx=ctx)
+    oauth.expire_tokens(after=1)
+    oauth.add_account(world.secret["username"], "changed", sys_id("USR0000001"))
+    with pytest.raises(VendorRefused, match="login was refused") as refused:
+        await itsm.find_user("a", ctx=ctx)
+    assert world.secret["password"] not in str(refused.value)
     await itsm.close()
 
 

@@ -6,8 +6,9 @@ import itertools
 import json
 import re
 import xml.etree.ElementTree as ET  # the fake reads only what tests send it
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
@@ -51,6 +52,7 @@ class FakeSalesforce(FakeService):
         self.changes: list[tuple[str, str]] = []
         self._cursors: dict[str, tuple[list[dict[str, Any]], int]] = {}
         self._cursor_numbers = itertools.count(1)
+        self._expiries: Iterator[bool] = repeat(False)
         self._register()
 
     def _register(self) -> None:
@@ -99,10 +101,12 @@ class FakeSalesforce(FakeService):
                     OURS[kind].vendor, {k: v for k, v in named.items() if k in OBJECTS[OURS[kind].vendor]}
                 )
 
-    def expire_sessions(self) -> None:
-        """All sessions end now."""
+    def expire_sessions(self, *, after: int = 0) -> None:
+        """All sessions end, `after` so many more requests for data."""
         with self.lock:
-            self.logins.sessions.clear()
+            self._expiries = chain(repeat(False, after), [True], repeat(False))
+            if not after:
+                self.logins.sessions.clear()
 
     def transport(self) -> LoopbackTransport:
         """A transport to hand to `SalesforceBackend`."""
@@ -137,6 +141,8 @@ class FakeSalesforce(FakeService):
             ):
                 raise Refusal(404, "NOT_FOUND", "The requested resource does not exist")
             with self.lock:
+                if next(self._expiries):
+                    self.logins.sessions.clear()
                 if request.bearer not in self.logins.sessions:
                     raise Refusal(401, "INVALID_SESSION_ID", "Session expired or invalid")
                 return handler(request)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import itertools
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, repeat
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
@@ -44,6 +45,7 @@ class FakeServiceNow(FakeService):
         self.queries: list[str] = []
         self._forbidden: set[tuple[str, str]] = set()
         self._numbers = itertools.count()
+        self._expiries: Iterator[bool] = repeat(False)
         self.route("POST", "/oauth_token.do", self._token)
         self._data("GET", "/api/now/table/{table}", self._list)
         self._data("POST", "/api/now/table/{table}", self._insert)
@@ -70,10 +72,12 @@ class FakeServiceNow(FakeService):
         """
         self._forbidden.add((table, what))
 
-    def expire_tokens(self) -> None:
-        """All tokens end now."""
+    def expire_tokens(self, *, after: int = 0) -> None:
+        """All tokens end, `after` so many more requests for data."""
         with self.lock:
-            self.tokens.clear()
+            self._expiries = chain(repeat(False, after), [True], repeat(False))
+            if not after:
+                self.tokens.clear()
 
     def transport(self) -> LoopbackTransport:
         """A transport for `ServiceNowBackend`, or for the bare client."""
@@ -94,6 +98,8 @@ class FakeServiceNow(FakeService):
             if request.headers.get("host") != self.host:
                 raise Refusal(404, "no such instance")
             with self.lock:
+                if next(self._expiries):
+                    self.tokens.clear()
                 user = self._user(request)
                 if request.method != "GET" and "json" not in request.headers.get("content-type", ""):
                     raise Refusal(415, "Unsupported media type")
