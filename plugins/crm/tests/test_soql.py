@@ -1,5 +1,5 @@
 """Nothing that is written into a query can become anything but text: our builder, two parsers that know
-nothing of it.
+nothing of it. The values are of public lists (`toolcrib.testing.injections`), and some of our own.
 """
 
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolcrib.errors import VendorRefused
+from toolcrib.testing.injections import INJECTIONS
 from toolcrib_crm import soql
 from toolcrib_crm.query import Compare, Group, In, Like, Not, Order, Query, Wild
 from toolcrib_crm.sample import DEMO
@@ -18,7 +19,7 @@ from toolcrib_crm.testing._soql import SOQLError, plan, string_values
 LEAD, DEAL = OBJECTS["Lead"], OBJECTS["Opportunity"]
 NAME = LEAD.field("name")
 
-INJECTIONS = [
+OURS = [
     "'",
     "''",
     "\\",
@@ -77,13 +78,14 @@ INJECTIONS = [
     "+OR+1=1",
     "a" * 3000 + "'",
 ]
+VALUES = [*OURS, *(value for values in INJECTIONS.values() for value in values)]
 
 
 def query_with(value):
     return Query(LEAD, (LEAD.field("id"), NAME), Compare(NAME, "=", value), (), 5)
 
 
-@pytest.mark.parametrize("value", INJECTIONS)
+@pytest.mark.parametrize("value", VALUES)
 def test_the_fakes_parser_reads_the_value_back(value):
     text = soql.render(query_with(value))
     assert string_values(text) == [value]
@@ -91,14 +93,14 @@ def test_the_fakes_parser_reads_the_value_back(value):
     assert (read.target, read.fields, read.limit) == ("Lead", ("Id", "Name"), 5)
 
 
-@pytest.mark.parametrize("value", INJECTIONS)
+@pytest.mark.parametrize("value", VALUES)
 def test_the_independent_parser_reads_the_value_back(soql_parser, value):
     answer = soql_parser(soql.render(query_with(value)))
     assert answer["ok"], answer["error"]
     assert answer["strings"] == [value]
 
 
-@pytest.mark.parametrize("value", INJECTIONS)
+@pytest.mark.parametrize("value", VALUES)
 def test_the_value_finds_itself_and_nothing_else(value):
     records = [{"Id": "1", "Name": value}, {"Id": "2", "Name": "somebody"}, {"Id": "3", "Name": None}]
     for condition in (
@@ -110,14 +112,20 @@ def test_the_value_finds_itself_and_nothing_else(value):
         assert [record["Id"] for record in found] == ["1"], condition
 
 
-@pytest.mark.parametrize("value", [value[:70] for value in INJECTIONS if value.strip()])
-async def test_the_value_goes_in_and_comes_out_of_a_crm(world, ctx, value):
-    """All the way: written as a name, found by a search and by a query, and nothing else is."""
-    made = await world.crm.create_lead(value, "Injected", ctx=ctx)
-    quoted = soql.quote(value)
-    found = await world.crm.run_query(f"SELECT id, last_name FROM Lead WHERE last_name = {quoted}", ctx=ctx)
-    assert [(row["id"], row["last_name"]) for row in found.rows] == [(made.id, value)]
-    assert (await world.crm.search_contacts(value, limit=3, ctx=ctx)).records == () or value.isalnum()
+KINDS = {**INJECTIONS, "ours": [value[:70] for value in OURS if value.strip()]}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_value_goes_in_and_comes_out_of_a_crm(world, ctx, kind):
+    """All the way: written as a lead's company, found by a query, and nothing else is."""
+    for number, value in enumerate(KINDS[kind]):
+        made = await world.crm.create_lead(f"Injected {number}", value, ctx=ctx)
+        assert (await world.crm.get_record("Lead", made.id, ctx=ctx)).company == value
+        query = f"SELECT id, company FROM Lead WHERE company = {soql.quote(value)}"
+        found = await world.crm.run_query(query, ctx=ctx)
+        assert [(row["id"], row["company"]) for row in found.rows] == [(made.id, value)]
+        assert (await world.crm.search_contacts(value, limit=3, ctx=ctx)).records == () or value.isalnum()
+        assert (await world.crm.search_accounts(value, limit=3, ctx=ctx)).records == () or value.isalnum()
 
 
 @settings(max_examples=200, deadline=None)
