@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field
 
 from toolcrib import CallContext, Preview, Target, Toolkit, tool
-from toolcrib.errors import ToolError, VendorRefused
+from toolcrib.errors import VendorRefused
 from toolcrib.kit import Client, SecretHeader
 from toolcrib.testing import FakeService, Reply
 from toolcrib.testing.conformance import CHECKS, PackConformance, suite_of
@@ -71,7 +71,8 @@ class Right(PackConformance):
 
     def calls(self):
         one = {"name": "saw"}
-        return {"get_thing": one, "list_things": {}, "put_thing": one | {"text": "x"}, "drop_thing": one}
+        put = [{"name": "saw", "text": "x"}, {"name": "axe", "text": "y"}]
+        return {"get_thing": one, "list_things": {}, "put_thing": put, "drop_thing": one}
 
     def toolkits(self, config):
         return [self.kit(config.folder)]
@@ -159,28 +160,6 @@ def test_a_good_call_that_fails_or_is_lacking_is_caught():
     assert "a good call fails: VendorRefused" in told and "untried: there is no good call" in told
 
 
-def test_a_read_that_writes_is_caught():
-    @tool(effect="read")
-    def get_thing(self, name: str) -> str:
-        """The thing with this name, and one more line in a file."""
-        with (self.folder / "seen").open("a") as file:
-            file.write(name)
-        return name
-
-    assert "get_thing: is a read and changed something" in caught(wrong(get_thing=get_thing), "reads")
-
-
-def test_a_second_call_that_changes_more_is_caught():
-    @tool(effect="write", idempotent=True)
-    def put_thing(self, name: str, text: str) -> str:
-        """Put a thing in its place, again and again."""
-        with self.file(name).open("a") as file:
-            file.write(text)
-        return name
-
-    assert "second call changed something" in caught(wrong(put_thing=put_thing), "idempotency")
-
-
 def test_a_preview_that_fails_is_caught():
     @tool(effect="read")
     def get_thing(self, name: str) -> str:
@@ -188,24 +167,6 @@ def test_a_preview_that_fails_is_caught():
         raise VendorRefused("no")
 
     assert "its preview fails" in caught(wrong(get_thing=get_thing), "preview")
-
-
-def test_hostile_text_that_ends_in_an_unknown_error_is_caught():
-    @tool(effect="read")
-    def get_thing(self, name: str) -> str:
-        """The thing with this name, if it is no odd one."""
-        return (self.folder / name).read_text() if "'" not in name else str(1 / 0)
-
-    assert "ZeroDivisionError" in caught(wrong(get_thing=get_thing), "bad_arguments")
-
-
-def test_a_time_limit_of_hours_is_caught():
-    @tool(effect="read", timeout=90_000)
-    def get_thing(self, name: str) -> str:
-        """The thing with this name, some day."""
-        return name
-
-    assert "at most an hour" in caught(wrong(get_thing=get_thing), "timeouts")
 
 
 def test_a_pack_that_breaks_when_a_call_is_cancelled_is_caught():
@@ -222,16 +183,6 @@ def test_a_pack_that_breaks_when_a_call_is_cancelled_is_caught():
         return name
 
     assert "no longer works" in caught(wrong(get_thing=get_thing), "cancellation")
-
-
-def test_a_list_without_bounds_is_caught():
-    @tool(effect="read")
-    def list_things(self, limit: int = 20) -> list[dict]:
-        """The names of all things, and many more."""
-        return [{"n": n} for n in range(3000)]
-
-    told = caught(wrong(list_things=list_things), "paging")
-    assert "3000 rows at once" in told and "has no bounds" in told and "where limit = 1" in told
 
 
 def test_an_excuse_is_shown_and_one_for_nothing_is_a_problem():
@@ -293,39 +244,6 @@ def over(function):
     return suite
 
 
-def test_an_error_that_the_executor_does_not_know_is_caught():
-    async def make(self, ctx: CallContext) -> str:
-        """Make a thing at the vendor's, or fail."""
-        try:
-            return (await self.client.request("POST", "/things", ctx, json={})).text
-        except Exception as error:
-            raise ValueError("no") from error
-
-    assert "does not understand: ValueError" in caught(over(make), "errors")
-
-
-def test_a_pack_that_says_nothing_happened_and_cannot_know_is_caught():
-    async def make(self, ctx: CallContext) -> str:
-        """Make a thing at the vendor's, or say no."""
-        try:
-            return (await self.client.request("POST", "/things", ctx, json={})).text
-        except Exception:
-            raise VendorRefused("no") from None
-
-    assert "a cut before the answer: it says that nothing happened" in caught(over(make), "errors")
-
-
-def test_a_write_that_is_sent_twice_when_its_answer_is_lost_is_caught():
-    async def make(self, ctx: CallContext) -> str:
-        """Make a thing at the vendor's, and once more to be sure."""
-        try:
-            return (await self.client.request("POST", "/things", ctx, json={})).text
-        except ToolError:
-            return (await self.client.request("POST", "/things", ctx, json={})).text
-
-    assert "a cut after the vendor wrote: the same write is sent twice" in caught(over(make), "errors")
-
-
 def test_a_tool_that_a_backend_lacks_must_be_refused_and_change_nothing():
     class Poor(Shelf):
         @tool(effect="destructive")
@@ -348,21 +266,6 @@ def test_a_tool_that_a_backend_lacks_must_be_refused_and_change_nothing():
     assert suite.run("calls").status == "passed"
     Poor.careless = True
     assert "is refused and changed something" in caught(suite, "calls")
-
-
-def test_a_secret_that_shows_is_caught():
-    async def make(self, ctx: CallContext) -> str:
-        """Make a thing at the vendor's, and tell all."""
-        return (await ctx.secret("vendor")).reveal()
-
-    assert "the secret 'vendor' shows" in caught(over(make), "secrets")
-
-
-def test_a_sample_policy_that_names_no_tool_is_caught(tmp_path):
-    (tmp_path / "policy.csv").write_text("p, user:alice, acme, shelf.no_such, read, True, allow\n")
-    suite = Right()
-    suite.policy = lambda: tmp_path
-    assert "shelf.no_such" in caught(suite, "policy")
 
 
 def test_every_check_is_a_test_and_a_pack_that_is_not_there_is_told():

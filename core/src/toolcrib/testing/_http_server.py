@@ -36,7 +36,7 @@ class LoopbackServer(ThreadingHTTPServer):
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.respond = respond
         self._connections: set[socket.socket] = set()
-        self._guard = threading.Lock()
+        self._guard = threading.Condition()
 
     def server_bind(self) -> None:
         """Without HTTPServer's look-up of the host's full name, which can take seconds without a network."""
@@ -51,7 +51,19 @@ class LoopbackServer(ThreadingHTTPServer):
     def shutdown_request(self, request: Any) -> None:
         with self._guard:
             self._connections.discard(request)
+            self._guard.notify_all()
         super().shutdown_request(request)
+
+    @property
+    def open_connections(self) -> int:
+        """How many there are."""
+        with self._guard:
+            return len(self._connections)
+
+    def quiet(self, most: int, seconds: float) -> bool:
+        """Wait until at most so many are open; False where it takes longer."""
+        with self._guard:
+            return self._guard.wait_for(lambda: len(self._connections) <= most, seconds)
 
     def disconnect(self) -> None:
         """Shut every open connection, which ends the thread that reads from it."""

@@ -14,14 +14,17 @@ REMEDIES = {
     "labels": 'use small letters, digits and dashes: `labels={"untrusted"}` for what outsiders write',
     "targets": "mark the argument that says where something goes: `to: Annotated[str, Target]`",
     "calls": "give a good call of each tool in `Conformance.calls`, and mend the tool until it gives JSON",
-    "reads": 'move what changes something out of the read, or say `effect="write"`',
+    "reads": 'move what changes something out of the read, or say `effect="write"`; have a good call '
+    "write what it shows",
     "idempotency": "make the second call change nothing (replace, not append), or drop `idempotent=True`",
-    "preview": "name a read tool of the pack in `Preview`, map its parameters, and give None for no record",
+    "preview": "name a read tool of the pack in `Preview`, map its parameters, and give a good call "
+    "about a record that is there",
     "bad_arguments": "narrow the types (`Field(max_length=...)`), quote what goes to the vendor, and raise "
     "`VendorRefused` for what cannot be taken",
     "timeouts": "end by `ctx.deadline` with `Temporary` or `NotSent`, as `toolcrib.kit.Client` does",
     "cancellation": "release what a call holds in `finally` or `with`, and let CancelledError go through",
-    "paging": "bound the limit, `Annotated[int, Field(ge=1, le=100)]`, and keep it",
+    "paging": "bound the limit, `Annotated[int, Field(ge=1, le=100)]`, and keep it; have good calls "
+    "write two rows",
     "errors": "raise `NotSent`, `VendorRefused` or `Temporary`, as `toolcrib.kit.Client` does",
     "secrets": "keep secrets out of results, errors, logs and files; `reveal()` where the request is made",
     "policy": "run `toolcrib policy lint` and `toolcrib policy test` on the package's `policy` folder",

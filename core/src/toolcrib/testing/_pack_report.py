@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from toolcrib.errors import ToolcribError
 from toolcrib.testing import _pack_calls as calls
+from toolcrib.testing import _pack_ends as ends
+from toolcrib.testing import _pack_reads as reads
 from toolcrib.testing import _pack_shapes as shapes
 from toolcrib.testing._pack_outcome import Outcome
 from toolcrib.testing._pack_policy import check_policy
 from toolcrib.testing._pack_ready import ready
-from toolcrib.testing._pack_stand import Skip, Stand, opened
-from toolcrib.testing._pack_vendor import check_errors, check_secrets
+from toolcrib.testing._pack_secrets import check_secrets
+from toolcrib.testing._pack_stand import Skip, Stand, Unfit, opened
+from toolcrib.testing._pack_vendor import check_errors
 
 if TYPE_CHECKING:
     from toolcrib.testing.conformance import PackConformance
@@ -29,13 +32,13 @@ CHECKS: dict[str, Check] = {
     "labels": shapes.check_labels,
     "targets": shapes.check_targets,
     "calls": calls.check_calls,
-    "reads": calls.check_reads,
+    "reads": reads.check_reads,
     "idempotency": calls.check_idempotency,
-    "preview": shapes.check_preview,
+    "preview": reads.check_preview,
     "bad_arguments": calls.check_bad_arguments,
-    "timeouts": calls.check_timeouts,
-    "cancellation": calls.check_cancellation,
-    "paging": calls.check_paging,
+    "timeouts": ends.check_timeouts,
+    "cancellation": ends.check_cancellation,
+    "paging": reads.check_paging,
     "errors": check_errors,
     "secrets": check_secrets,
     "policy": check_policy,
@@ -50,6 +53,8 @@ async def run_check(suite: PackConformance, name: str) -> Outcome:
             found = list(dict.fromkeys(await CHECKS[name](stand)))
     except Skip as skip:
         return Outcome(name, "skipped", reason=str(skip))
+    except Unfit as unfit:
+        found = [str(unfit)]
     except ToolcribError as error:
         return Outcome(name, "failed", (f"the pack cannot be opened: {error}",))
     problems, excused = _excuse(suite, name, found)

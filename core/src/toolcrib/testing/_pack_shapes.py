@@ -1,23 +1,21 @@
-"""What is seen of a pack without calling it: schemas, descriptions, effects, labels, targets, previews."""
+"""What is seen of a pack without calling it: schemas, descriptions, effects, labels, targets."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import jsonschema_rs
 
 from toolcrib._visible import odd_places
-from toolcrib.testing._pack_stand import Skip, Stand
+from toolcrib.testing._pack_stand import Stand
 from toolcrib.tools import Tool
 
 __all__ = [
     "check_descriptions",
     "check_effects",
     "check_labels",
-    "check_preview",
     "check_schemas",
     "check_targets",
 ]
@@ -104,11 +102,18 @@ async def check_labels(stand: Stand) -> Iterator[str]:
 
 
 def _labels(stand: Stand) -> Iterator[str]:
+    wanted, reads = stand.suite.labels, stand.named("read")
     for tool in stand.named():
         for label in sorted(tool.labels):
             if not _LABEL.fullmatch(label):
                 yield f"{tool.name}: {label!r} is no label: use small letters, digits, - and _"
-    wanted = stand.suite.labels
+    if reads and not wanted and not any(tool.labels for tool in reads):
+        yield (
+            f"{reads[0].name}: no read of the pack has a label. Label what may show what outsiders wrote "
+            '(`untrusted`); where none may, say so in the suite: `labels = {"'
+            f"{reads[0].name.partition('.')[2]}"
+            '": ()}`'
+        )
     for name, labels in wanted.items():
         tool_ = stand.tools.get(f"{stand.suite.pack}.{name}")
         if tool_ is None or not set(labels) <= tool_.labels:
@@ -128,36 +133,3 @@ def _targets(stand: Stand) -> Iterator[str]:
             yield f"{tool.name}: {name!r} says where something goes: Annotated[..., Target]"
         if tool.effect in ("send", "destructive") and parameters and not tool.targets:
             yield f"{tool.name}: is {tool.effect} and marks no argument as Target"
-
-
-async def check_preview(stand: Stand) -> list[str]:
-    """Each preview shows the record of a good call, and changes nothing."""
-    found, previewed = [], [tool for tool in stand.named() if tool.preview]
-    if not previewed:
-        raise Skip("no tool has a preview")
-    for tool in previewed:
-        found += [problem async for problem in _previews(stand, tool)]
-    return found
-
-
-async def _previews(stand: Stand, tool: Tool) -> Any:
-    assert tool.preview is not None
-    reader = stand.tools.get(f"{stand.suite.pack}.{tool.preview.tool}")
-    if reader is None or reader.effect != "read":
-        yield f"{tool.name}: its preview {tool.preview.tool!r} is no read tool of the pack"
-        return
-    for given in stand.examples(tool):
-        plain = tool.arguments.freeze(tool.name, _json(tool, given)).plain
-        await stand.call(reader, tool.preview.arguments(plain))  # sample data may be made by the first call
-        before = stand.state()
-        seen = await stand.call(reader, tool.preview.arguments(plain))
-        if seen.error is not None:
-            yield f"{tool.name}: its preview fails for a good call: {seen.told()}"
-        if stand.state() != before:
-            yield f"{tool.name}: its preview {tool.preview.tool!r} changes something"
-
-
-def _json(tool: Tool, given: Any) -> bytes:
-    from toolcrib._arguments import to_json
-
-    return to_json(tool.name, given)

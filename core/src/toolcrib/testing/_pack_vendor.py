@@ -1,74 +1,135 @@
-"""How a pack meets a vendor that fails, and whether a secret ever shows."""
+"""How a pack meets a vendor that fails: what it may call each failure, so that the executor is not misled.
+
+Too mild an error has a call repeated that was refused for good; too hard a one gives up what would work in a
+minute; one that says that nothing happened, though the vendor may have written, has a write done twice. Worst
+is no error at all.
+"""
 
 from __future__ import annotations
 
-import base64
-import traceback
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from toolcrib.errors import ToolError
-from toolcrib.testing._pack_stand import Skip, Stand, Tried
+from toolcrib.errors import ToolError, VendorRefused
+from toolcrib.testing._pack_ends import left_at_work, wanted_requests
+from toolcrib.testing._pack_stand import Given, Skip, Stand, Tried
 from toolcrib.testing.http import FakeService, Reply, Request
 from toolcrib.tools import Tool
 
-__all__ = ["check_errors", "check_secrets"]
+__all__ = ["FAULTS", "check_errors"]
 
 PAGE = Reply(200, b"<html><head><title>Sign in</title></head></html>", {"content-type": "text/html"})
 SHORT = Reply(200, b'{"result": [{"id": ', {"content-type": "application/json"})
 WAIT = 7.0
 AFTER_THE_WRITE = "a cut after the vendor wrote"
-_SAFE = ("GET", "HEAD")
 
-FAULTS: dict[str, Callable[[FakeService], None]] = {
-    "429 with Retry-After": lambda vendor: vendor.fail(429, headers={"retry-after": f"{WAIT:g}"}),
-    "503": lambda vendor: vendor.fail(503),
-    "500": lambda vendor: vendor.fail(500),
-    "400": lambda vendor: vendor.fail(400),
-    "a page instead of JSON": lambda vendor: vendor.answer(PAGE),
-    "JSON that is cut short": lambda vendor: vendor.answer(SHORT),
-    "204": lambda vendor: vendor.answer(Reply(204)),
-    "a cut before the answer": lambda vendor: vendor.cut(),
-    "a cut in the answer": lambda vendor: vendor.cut(after=3),
-    AFTER_THE_WRITE: lambda vendor: vendor.vanish(),
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What befalls a request, and what a pack may make of it.
+
+    `later`: trying again may help, so that the error is temporary. `said_no`: the vendor understood and
+    refused. `unknown`: a write may have happened. `done`: a write has, so that a tool which looks gives a
+    result. `passable`: a result may be right of any tool. `always`: it is tried too where something else than
+    the tool's write fails.
+    """
+
+    inflict: Callable[[FakeService, Any], None]
+    later: bool = False
+    said_no: bool = False
+    unknown: bool = True
+    done: bool = False
+    passable: bool = False
+    always: bool = False
+
+
+FAULTS: dict[str, Fault] = {
+    "429 with Retry-After": Fault(
+        lambda vendor, only: vendor.fail(429, headers={"retry-after": f"{WAIT:g}"}, only=only),
+        later=True,
+        unknown=False,
+        always=True,
+    ),
+    "503": Fault(lambda vendor, only: vendor.fail(503, only=only), later=True, always=True),
+    "500": Fault(lambda vendor, only: vendor.fail(500, only=only)),
+    "400": Fault(lambda vendor, only: vendor.fail(400, only=only), said_no=True, unknown=False, always=True),
+    "a page instead of JSON": Fault(lambda vendor, only: vendor.answer(PAGE, only=only), always=True),
+    "JSON that is cut short": Fault(lambda vendor, only: vendor.answer(SHORT, only=only)),
+    "204": Fault(lambda vendor, only: vendor.answer(Reply(204), only=only), passable=True),
+    "a cut before the answer": Fault(lambda vendor, only: vendor.cut(only=only), later=True),
+    "a cut in the answer": Fault(lambda vendor, only: vendor.cut(after=3, only=only), later=True, done=True),
+    AFTER_THE_WRITE: Fault(lambda vendor, only: vendor.vanish(), later=True, done=True),
 }
+"""In their order: the last does the write, so that what writes only once has been tried with all others."""
 
 
 async def check_errors(stand: Stand) -> list[str]:
-    """Whatever the vendor answers, the pack raises what the executor understands, and never says that nothing
-    happened when it cannot know.
+    """Whatever the vendor answers, the pack raises what the executor understands: nothing is swallowed, and
+    none says that nothing happened when it cannot know.
     """
     vendor = stand.suite.vendor
     if vendor is None:
         raise Skip("it has no vendor that could fail")
     found: list[str] = []
+    await stand.wake()  # a login comes first, and is not what is tried
+    asked = len(vendor.requests)
     for tool in stand.named():
-        for given in stand.examples(tool)[:1]:
-            await stand.call(tool, given)  # a login comes first, and is not what is tried
-            for name, fault in FAULTS.items():
-                sent = len(vendor.requests)
-                fault(vendor)
-                tried = await stand.call(tool, given)
-                if vendor.relent():
-                    continue  # nothing befell this call
-                problem = _misjudged(tool, tried, name, [r.method for r in vendor.requests[sent : sent + 1]])
-                problem = problem or _repeated(vendor.requests[sent:], name)
-                found += [f"{tool.name}: {name}: {problem}"] if problem else []
+        for given in await stand.example(tool):
+            found += await _faults(stand, vendor, tool, given)
+    if not found and len(vendor.requests) == asked:
+        found.append(f"{stand.suite.pack}: no tool asked the vendor anything: hand its address to the pack")
     return found
 
 
-def _misjudged(tool: Tool, tried: Tried, fault: str, methods: list[str]) -> str:
-    error = tried.error
-    if error is None or not methods:
-        return ""
+async def _faults(stand: Stand, vendor: FakeService, tool: Tool, given: Given) -> list[str]:
+    """Every fault at the tool's write; and those that are `always` at what it asks first, if that is another.
+    A read has no write, and meets all of them at what it asks first.
+    """
+    found: list[str] = []
+    *writes, anything = wanted_requests(vendor, tool)
+    for only in (*writes, anything):
+        first = False
+        for name, fault in FAULTS.items():
+            if writes and only is anything and not fault.always:
+                continue
+            sent = len(vendor.requests)
+            others = asyncio.all_tasks()
+            fault.inflict(vendor, only)
+            tried = await stand.call(tool, given)
+            left = await left_at_work(others)
+            requests = vendor.requests[sent:]
+            if vendor.relent():
+                continue  # nothing befell this call
+            first |= bool(requests) and only(requests[0])
+            problem = _repeated(requests, name) or _misjudged(tried, fault, written=only in writes)
+            if left and not problem:
+                problem = f"it ends, and leaves at work: {left}. Cancel and await what it starts"
+            found += [f"{tool.name}: {name}: {problem}"] if problem else []
+        if first:
+            break  # what it asks first is the write
+    return found
+
+
+def _misjudged(tried: Tried, fault: Fault, *, written: bool) -> str:
+    """What is wrong with what the tool made of the fault; empty if nothing is."""
+    error, told = tried.error, tried.told()
+    if error is None:
+        fine = fault.passable or (fault.done and written)
+        return "" if fine else "it gives a result as if all were well: raise what the kit would"
     if not isinstance(error, ToolError):
-        return f"ends in an error that the executor does not understand: {tried.told()}"
-    if "429" in fault and error.temporary and error.retry_after != WAIT:
-        return f"the vendor's Retry-After of {WAIT:g} s is lost"
-    written = tool.effect != "read" and methods[0] not in _SAFE
-    if written and error.happened is False and ("cut" in fault or fault in ("500", "a page instead of JSON")):
-        return f"it says that nothing happened, and cannot know: {tried.told()}"
+        return f"ends in an error that the executor does not understand: {told}"
+    if fault.said_no and (error.temporary or error.happened is not False):
+        return f"the vendor said no, and it is left open or tried again: raise VendorRefused, not {told}"
+    if not fault.said_no and isinstance(error, VendorRefused):
+        return f"it is told as the vendor's refusal, and is none: {told}"
+    if fault.later and not error.temporary:
+        return f"trying again may help, and it is told as final: raise Temporary, not {told}"
+    if not fault.unknown and not fault.said_no and error.retry_after != WAIT:
+        return f"the vendor's Retry-After of {WAIT:g} s is lost: {told}"
+    if written and fault.unknown and error.happened is False:
+        return f"it says that nothing happened, and cannot know: {told}"
     return ""
 
 
@@ -79,61 +140,4 @@ def _repeated(requests: list[Request], fault: str) -> str:
     return ""
 
 
-async def check_secrets(stand: Stand) -> list[str]:
-    """No secret shows in a result, an error, progress, the log or the pack's folder, even if the vendor
-    quotes it.
-    """
-    secrets = {name: value for name, value in stand.suite.secrets.items() if value}
-    if not secrets:
-        raise Skip("it has no secrets")
-    vendor = stand.suite.vendor
-    for tool in stand.named():
-        for given in stand.examples(tool)[:1]:
-            await stand.call(tool, given)
-            for value in secrets.values():
-                if vendor is None:
-                    break
-                vendor.fail(400, {"error": {"message": f"bad credential {value}"}, "message": value})
-                await stand.call(tool, given)
-                vendor.relent()
-    return list(_leaks(stand, secrets))
-
-
-def _leaks(stand: Stand, secrets: dict[str, str]) -> Iterator[str]:
-    for name, value in secrets.items():
-        forms = {
-            form for whole in _parts(value) for form in (whole, base64.b64encode(whole.encode()).decode())
-        }
-
-        def shows(text: str, forms: set[str] = forms) -> bool:
-            return any(form in text for form in forms)
-
-        for tool in {tried.tool.name for tried in stand.tried if shows(_told(tried))}:
-            yield f"{tool}: the secret {name!r} shows in a result or an error"
-        if shows(stand.said.getvalue()):
-            yield f"the secret {name!r} shows in the log or in progress"
-        for file in (path for path in Path(stand.folder).rglob("*") if path.is_file()):
-            if any(form.encode() in file.read_bytes() for form in forms):
-                yield f"the secret {name!r} is kept in {file.relative_to(stand.folder)}"
-
-
-def _parts(value: str) -> list[str]:
-    """The secret, and the values in it where it is a JSON object; names of accounts are not secret."""
-    import orjson
-
-    try:
-        loaded: Any = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        loaded = None
-    if not isinstance(loaded, dict):
-        return [value]
-    public = ("user", "username", "name", "domain", "instance", "url")
-    return [value, *(str(part) for key, part in loaded.items() if key not in public and len(str(part)) > 5)]
-
-
-def _told(tried: Tried) -> str:
-    """All that a caller or a log would see, also of what an error came from."""
-    if tried.error is None:
-        return str(tried.value)
-    chain, link = "".join(traceback.format_exception(tried.error)), tried.error
-    return f"{chain} {link!r} {link.__cause__!r}"
+_SAFE = ("GET", "HEAD")

@@ -18,9 +18,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from toolcrib.errors import PackError
+from toolcrib.testing._pack_made import Made
 from toolcrib.testing._pack_outcome import Outcome
 from toolcrib.testing._pack_ready import lacking, ready
 from toolcrib.testing._pack_report import CHECKS, check_pack, run_check
@@ -31,14 +32,19 @@ if TYPE_CHECKING:
     from toolcrib.testing.http import FakeService
     from toolcrib.tools import Toolkit
 
-__all__ = ["CHECKS", "Outcome", "PackConformance", "check_pack", "suite_of"]
+__all__ = ["CHECKS", "Calls", "Made", "Outcome", "PackConformance", "check_pack", "suite_of"]
+
+
+Calls: TypeAlias = Mapping[str, Mapping[str, Any] | Sequence[Mapping[str, Any]]]
+"""Good calls by tool: the arguments of one, or of several."""
 
 
 class PackConformance:
     """Subclass it, say `pack`, and give `calls`; override the rest where the pack needs it.
 
     `settings` is the table `[packs.NAME]`, `secrets` are values by name, planted to see whether they leak.
-    `row_cap` is the most rows that a read may give at once. `labels` are labels that tools must have, by
+    `row_cap` is the most rows that a read may give at once. `grace` is how many seconds a call may take to
+    end when its time is up or it is cancelled. `labels` are labels that tools must have, by
     tool. `excuses` are problems that are meant, `{(check, tool): reason}`; they are shown, never silent.
     `lacks` are tools that this backend has no place for, with the reason: their good call must be refused.
     `needs` are modules without which nothing can be checked, with what installs each.
@@ -52,12 +58,16 @@ class PackConformance:
     lacks: Mapping[str, str] = {}
     needs: Mapping[str, str] = {}
     row_cap: int = 2000
+    grace: float = 5.0
     vendor: FakeService | None = None
     prepared: Any = None
     _stage: ExitStack
 
-    def calls(self) -> Mapping[str, Mapping[str, Any] | Sequence[Mapping[str, Any]]]:
-        """Good calls by tool (without the pack's name): the arguments of one, or of several."""
+    def calls(self) -> Calls:
+        """Good calls by tool (without the pack's name): the arguments of one, or of several. What another
+        tool makes, as an id, is `Made(TOOL, PLACE)`. Together they must show something: a read that finds
+        nothing, a list of one row and an empty preview fail.
+        """
         return {}
 
     def prepare(self) -> AbstractContextManager[Any]:

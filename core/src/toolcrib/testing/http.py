@@ -23,12 +23,18 @@ from toolcrib.testing._http_server import Answer, LoopbackServer
 __all__ = ["FakeService", "Handler", "Hold", "Reply", "Request", "ServiceRefused"]
 
 Handler: TypeAlias = Callable[[Request], Reply]
+Which: TypeAlias = Callable[[Request], bool]
+
+
+def _any(request: Request) -> bool:
+    return True
 
 
 @dataclass(slots=True)
 class Hold:
     """A gate before the service: `arrived` is set once a request waits at it, `release()` opens it."""
 
+    only: Which = _any
     arrived: threading.Event = field(default_factory=threading.Event)
     _open: threading.Event = field(default_factory=threading.Event)
 
@@ -48,6 +54,7 @@ class _Fault:
 
     reply: Reply | None = None
     cut_after: int = 0
+    only: Which = _any
 
 
 class FakeService:
@@ -112,6 +119,15 @@ class FakeService:
         scheme = "http" if self.tls is None else "https"
         return f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
 
+    @property
+    def connections(self) -> int:
+        """How many connections to it are open."""
+        return self._server.open_connections if self._server else 0
+
+    def quiet(self, most: int = 0, seconds: float = 10.0) -> bool:
+        """Wait until at most so many connections are open; False if they are not within `seconds`."""
+        return self._server is None or self._server.quiet(most, seconds)
+
     # --- routes and switches ----------------------------------------------------------------------
 
     def route(self, method: str, path: str, handler: Handler) -> None:
@@ -121,20 +137,27 @@ class FakeService:
         self._routes.append((method.upper(), re.compile(pattern), handler))
 
     def fail(
-        self, status: int, body: Any = None, headers: Mapping[str, str] | None = None, *, times: int = 1
+        self,
+        status: int,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        times: int = 1,
+        only: Which = _any,
     ) -> None:
-        """Answer the next `times` requests with `status` and a JSON `body` instead of their route."""
+        """Answer the next `times` requests with `status` and a JSON `body` instead of their route; `only`
+        those of which it is true, here and in `answer`, `cut` and `holding`.
+        """
         body = self.error(status, f"told to answer {status}") if body is None else body
-        reply = Reply.json(body, status, headers)
-        self._faults.extend([_Fault(reply)] * times)
+        self.answer(Reply.json(body, status, headers), times=times, only=only)
 
-    def answer(self, reply: Reply, *, times: int = 1) -> None:
+    def answer(self, reply: Reply, *, times: int = 1, only: Which = _any) -> None:
         """Answer the next `times` requests with `reply`, whatever they ask."""
-        self._faults.extend([_Fault(reply)] * times)
+        self._faults.extend([_Fault(reply, only=only)] * times)
 
-    def cut(self, *, after: int = 0, times: int = 1) -> None:
+    def cut(self, *, after: int = 0, times: int = 1, only: Which = _any) -> None:
         """Cut the next `times` connections `after` so many bytes of the true body (0: no answer at all)."""
-        self._faults.extend([_Fault(cut_after=after)] * times)
+        self._faults.extend([_Fault(cut_after=after, only=only)] * times)
 
     def vanish(self, times: int = 1, *, for_good: bool = False) -> None:
         """Do the next `times` writes, and hang up instead of answering; `for_good`: and then answer nothing
@@ -155,9 +178,9 @@ class FakeService:
             return left
 
     @contextmanager
-    def holding(self) -> Iterator[Hold]:
+    def holding(self, only: Which = _any) -> Iterator[Hold]:
         """While inside, every request waits at the gate until `hold.release()` or the end of the block."""
-        hold = Hold()
+        hold = Hold(only)
         self._holds.append(hold)
         try:
             yield hold
@@ -189,10 +212,11 @@ class FakeService:
         with self.lock:
             self.requests.append(request)
         for hold in tuple(self._holds):
-            hold.wait()
+            if hold.only(request):
+                hold.wait()
         if self._is_gone:
             return Reply(), 0
-        fault = self._next_fault()
+        fault = self._next_fault(request)
         if fault and fault.reply is not None:
             return fault.reply, None
         if fault and not fault.cut_after:
@@ -205,9 +229,9 @@ class FakeService:
                 return reply, 0
         return reply, fault.cut_after if fault else None
 
-    def _next_fault(self) -> _Fault | None:
+    def _next_fault(self, request: Request) -> _Fault | None:
         with self.lock:
-            return self._faults.popleft() if self._faults else None
+            return self._faults.popleft() if self._faults and self._faults[0].only(request) else None
 
     def _answer(self, request: Request) -> Reply:
         try:

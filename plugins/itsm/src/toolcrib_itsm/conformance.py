@@ -20,8 +20,7 @@ from toolcrib_itsm.settings import ITSMSettings
 from toolcrib_itsm.toolkit import ITSM
 
 if TYPE_CHECKING:
-    from toolcrib.testing.relay import Relay
-    from toolcrib_itsm.testing import FakeServiceNow, RoundupTracker
+    from toolcrib_itsm.testing import FakeServiceNow, RoundupRelay, RoundupTracker
 
 __all__ = ["Conformance", "Desk", "Roundup", "ServiceNow"]
 
@@ -51,7 +50,7 @@ class Conformance(PackConformance):
             "search_tickets": {},
             "get_ticket": ticket,
             "list_journal": ticket,
-            "search_knowledge": {"text": "vpn"},
+            "search_knowledge": {"text": "desk"},
             "get_ci": {"ci": "label-printer-001"},
             "find_user": {"text": "a"},
             "create_incident": {"title": "Printer is jammed", "description": "It makes a noise."},
@@ -136,16 +135,15 @@ class Roundup(Conformance):
             yield tracker
 
     @contextmanager
-    def world(self) -> Iterator[Relay]:
+    def world(self) -> Iterator[RoundupRelay]:
         """Two new issues, and the relay."""
-        from toolcrib.testing.relay import Relay
-        from toolcrib_itsm.testing import TrackerUser
+        from toolcrib_itsm.testing import RoundupRelay, TrackerUser
 
         tracker = self.prepared
         self.secrets = {"roundup": json.dumps({"username": "alice", "password": tracker.password})}
         with TrackerUser(tracker, "user11") as requester:
             self.desk = Desk(requester.opens("a", "x"), requester.opens("b", "x"), "3", "1")
-        with Relay(tracker.url) as relay:
+        with RoundupRelay(tracker.url) as relay:
             self.settings = {**self.settings, "url": relay.url}
             yield relay
 

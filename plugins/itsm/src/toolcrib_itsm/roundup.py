@@ -15,7 +15,7 @@ from toolcrib import CallContext
 from toolcrib.errors import NotSent, ToolError, VendorRefused
 from toolcrib.kit import look_up_first, vendor_key
 from toolcrib_itsm import _roundup_map as to_ours
-from toolcrib_itsm._roundup_rest import Item, Tracker, account
+from toolcrib_itsm._roundup_rest import Found, Item, Tracker, account
 from toolcrib_itsm.backend import Changes, not_here, unknown
 from toolcrib_itsm.models import (
     Approval,
@@ -157,13 +157,14 @@ class RoundupBackend:
     async def people(self, text: str, window: Window, ctx: CallContext) -> Page[Person]:
         """See `Backend.people`; by name and user name, one question for each."""
         size = window.offset + window.limit + 1
-        pages = await asyncio.gather(
+        answers = await asyncio.gather(
             *(
                 self._tracker.find("user", to_ours.PERSON, ctx, query=[(field, text)], size=size)
                 for field in ("realname", "username")
-            )
+            ),
+            return_exceptions=True,  # or the other question would go on behind a call that has failed
         )
-        found = {item.id: item for page in pages for item in page.items}
+        found = {item.id: item for page in map(_or_raise, answers) for item in page.items}
         people = sorted(map(to_ours.person, found.values()), key=lambda each: (each.name, int(each.id)))
         end = window.offset + window.limit
         return Page(tuple(people[window.offset : end]), len(people) > end, window.page)
@@ -360,6 +361,12 @@ def _busy(ticket_id: str) -> VendorRefused:
         rule="a change is made to the issue as it was read",
         remedy="Call again",
     )
+
+
+def _or_raise(answer: Found | BaseException) -> Found:
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
 
 
 def _ref(ticket_id: str, *changed: str) -> TicketRef:

@@ -161,15 +161,17 @@ class Instance:
         return {"value": value, "display_value": shown}
 
     def _write(self, table: str, row: dict[str, str], values: Mapping[str, str], user: str) -> None:
+        before, said = dict(row), False
         for name, value in values.items():
             if name not in row or name in _READ_ONLY:
                 self.ignored.append(f"{table}.{name}")
             elif name in ("comments", "work_notes") and table in _EXTENDS:
                 if value:
                     self._say(row["sys_id"], name, value, user)
+                    said = True
             else:
                 row[name] = value
-        if table in _EXTENDS:
+        if table in _EXTENDS and (said or row != before):  # what changes nothing is no update
             row["priority"] = _LEVELS.get(row["impact"] + row["urgency"], "5")
             done = ("3", "4") if table == "change_request" else ("7", "8")
             row |= {"active": "false" if row["state"] in done else "true", "sys_updated_on": _now()}
