@@ -20,7 +20,7 @@ from typing import Any, get_args
 import click
 
 import toolcrib
-from toolcrib import calls, config, errors, hookspecs, testing
+from toolcrib import _config_file, calls, config, errors, hookspecs, testing
 from toolcrib.cli._main import cli
 from toolcrib.testing import cribs
 from toolcrib.testing import secrets as testing_secrets
@@ -30,14 +30,14 @@ NOTE = "<!-- Written by docs/generate.py: change the code, then run it. -->\n"
 
 TABLES: dict[str, tuple[Any, dict[str, str]]] = {
     "crib": (
-        config._CribTable,
+        _config_file.CribTable,
         {
             "tenant": "Whose crib this is; part of every decision, record and key.",
             "state": "The folder of audit log, state database, keys, artifacts and the packs' own data.",
         },
     ),
     "policy": (
-        config._PolicyTable,
+        _config_file.PolicyTable,
         {
             "path": "The folder with `model.conf` and `policy.csv`.",
             "url": "The rows are in this database, not in `policy.csv`: [policy in SQL](policy-sql.md).",
@@ -146,7 +146,7 @@ def config_page() -> str:
         "One file describes a crib. An unknown table or key, or a wrong type, is an error that names the\n"
         "nearest right one. Relative paths are relative to the file.\n",
     ]
-    parts += [_table(table) for table in config._TABLES]
+    parts += [_table(table) for table in _config_file.TABLES]
     return "\n".join(parts)
 
 

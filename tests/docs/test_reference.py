@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from toolcrib import config, errors, hookspecs
+from toolcrib import _config_file, config, errors, hookspecs
 from toolcrib.cli._main import cli
 from toolcrib.packs._new import new_pack
 
@@ -38,12 +38,12 @@ def test_every_hook_is_documented(root: Path) -> None:
 
 
 def test_every_config_key_is_documented(root: Path) -> None:
-    tables = [config._CribTable, config._PolicyTable, config.ModelSettings, config.AuditSettings]
+    tables = [_config_file.CribTable, _config_file.PolicyTable, config.ModelSettings, config.AuditSettings]
     tables += [config.ApprovalSettings, config.LimitSettings, config.SecretSettings]
     keys = {field.name for table in tables for field in dataclasses.fields(table)} - {"settings"}
     page = reference(root, "config")
     assert [key for key in sorted(keys) if f"| `{key}` |" not in page] == []
-    assert [table for table in config._TABLES if f"`[{table}]`" not in page] == []
+    assert [table for table in _config_file.TABLES if f"`[{table}]`" not in page] == []
 
 
 def test_every_error_is_documented(root: Path) -> None:
