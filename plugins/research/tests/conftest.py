@@ -7,38 +7,15 @@ import pytest
 from toolcrib import CallContext, Principal
 from toolcrib.errors import SecretError
 from toolcrib.secrets import Secret
-from toolcrib.testing import FakeService, Reply, ServiceRefused
 from toolcrib_research import Research, ResearchSettings
 from toolcrib_research.embedded import EmbeddedBackend
 from toolcrib_research.http import HTTPBackend
-from toolcrib_research.sample import companies
-
-TOKEN = "token-of-the-provider"
-
-
-class Provider(FakeService):
-    """`GET /v1/companies?q=...&limit=...`, and nothing else; its data are the sample companies as JSON."""
-
-    def __init__(self):
-        super().__init__()
-        self.route("GET", "/v1/companies", self.search)
-
-    def search(self, request):
-        if request.bearer != TOKEN:
-            raise ServiceRefused(401, {"error": "bad token"})
-        if set(request.query) != {"q", "limit"} or not 1 <= int(request.query["limit"]) <= 20:
-            raise ServiceRefused(422, {"error": "q and limit are needed"})
-        words = request.query["q"].lower().split()
-        found = [
-            c for c in companies() if words == [c.domain] or all(word in c.name.lower() for word in words)
-        ]
-        found.sort(key=lambda company: (company.name.lower() != request.query["q"].lower(), company.name))
-        return Reply.json({"companies": [c.model_dump(mode="json") for c in found], "took_ms": 3})
+from toolcrib_research.testing import TOKEN, FakeProvider
 
 
 @pytest.fixture
 def provider():
-    with Provider() as service:
+    with FakeProvider() as service:
         yield service
 
 

@@ -1,24 +1,26 @@
 """Holds the pack to what every pack is held to, over both sources."""
 
-from contextlib import nullcontext
+from click.testing import CliRunner
 
-import pytest
-
-from toolcrib_research.conformance import Conformance
+from toolcrib.cli.packs import packs
+from toolcrib_research.conformance import HTTP, Conformance
 
 
 class TestEmbedded(Conformance):
     """Every check of the kit."""
 
 
-class TestHTTP(Conformance):
-    """Every check of the kit, with a provider that can fail and a token that must not leak."""
+class TestHTTP(HTTP):
+    """Every check of the kit."""
 
-    @pytest.fixture(autouse=True)
-    def _at(self, provider):
-        self.provider = provider
-        self.secrets = {"research": "token-of-the-provider"}
-        self.settings = {"backend": "http", "base_url": f"{provider.url}/v1"}
 
-    def world(self):
-        return nullcontext(self.provider)
+def test_the_shipped_suite_starts_its_provider_itself():
+    asked = ["research", "--backend", "http", "--only", "secrets", "--only", "calls"]
+    result = CliRunner().invoke(packs, ["check", *asked])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [
+        "research (http)",
+        "passed   calls",
+        "passed   secrets",
+        "2 passed",
+    ]
