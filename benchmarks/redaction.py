@@ -7,8 +7,10 @@ as it is and in four encodings (base64, URL, JSON, hex); the redactor finds thes
 knows, over line breaks and in either case, and token shapes. `ratio` is the redactor's speed over theirs.
 `automaton` is a bare `ahocorasick` search for the values as they are, which replaces nothing, `find` one
 `bytes.find` of a byte that does not occur: what any search of this kind costs on this machine.
-`record` is what one audit record of 1 kB costs in microseconds when there is nothing in it to find. Times are
-processor time of this thread, so that other work on the machine counts less.
+`record` is what one audit record of 1 kB costs in microseconds when there is nothing in it to find,
+`learning` what it takes of the caller's thread to take in one more value, the first hundred and near the most
+that are known, with the longest; `process` counts the thread that builds as well. Times are processor time,
+so that other work on the machine counts less.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from urllib.parse import quote
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from toolcrib.secrets import Redactor, Secret
+from toolcrib.secrets.redaction import MOST_KNOWN
 
 COUNTS = (1, 10, 100, 1000)
 AIM = 200.0
@@ -193,14 +196,36 @@ def measure_record() -> dict[str, float]:
     }
 
 
+def measure_learning() -> dict[str, dict[str, float]]:
+    """Milliseconds for each value."""
+    redactor, spans = Redactor(), []
+    for number, value in enumerate(values(MOST_KNOWN)):
+        secret = Secret(value, path=f"bench/{number}", version=1)
+        start, whole = time.thread_time(), time.process_time()
+        redactor.learn(secret)
+        spans.append((time.thread_time() - start, time.process_time() - whole))
+    return {name: _milliseconds(part) for name, part in (("first", spans[:100]), ("last", spans[-200:]))}
+
+
+def _milliseconds(spans: list[tuple[float, float]]) -> dict[str, float]:
+    own, process = ([1000 * span for span in each] for each in zip(*spans, strict=True))
+    return {
+        "median": round(statistics.median(own), 2),
+        "mean": round(statistics.mean(own), 2),
+        "longest": round(max(own), 2),
+        "process": round(statistics.mean(process), 2),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--megabytes", type=float, default=4)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    rows, record = measure_speed(options.megabytes), measure_record()
+    rows, record, learning = measure_speed(options.megabytes), measure_record(), measure_learning()
     if options.json:
-        print(json.dumps({"benchmark": "redaction", "unit": "MB/s", "speed": rows, "record": record}))
+        found = {"benchmark": "redaction", "unit": "MB/s", "speed": rows}
+        print(json.dumps({**found, "record": record, "learning": learning}))
         return
     for row in rows:
         print(
@@ -217,6 +242,12 @@ def main() -> None:
     print(
         f"  {record['shapes_only']} µs with token shapes, {record['100_secrets']} µs with 100 secrets as well"
     )
+    for name, of in (("first", "the first 100"), ("last", f"the last 200 of {MOST_KNOWN}")):
+        one = learning[name]
+        print(
+            f"learning one of {of}: {one['median']} ms, mean {one['mean']}, longest {one['longest']},"
+            f" with the thread that builds {one['process']}"
+        )
 
 
 if __name__ == "__main__":

@@ -110,7 +110,11 @@ def test_what_is_learned_while_the_largest_is_built_is_found_then_and_later(
     everything = [value(number).encode() for number in range(3 * MIDDLE)]
     assert all(known.search(one) for one in everything)
     assert not known._finders.is_settled
+    building = known._levels._building
+    assert building is not None
     go_on.set()
+    building.join(30)
+    assert all(known.search(one) for one in everything)
     known.settle()
     assert known._finders.is_settled
     assert all(known.search(one) for one in everything)
