@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
+import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -299,3 +303,33 @@ def test_closing_ends_what_goes_on(opened: Any, echo: socket.socket) -> None:
 def test_what_is_no_target_is_refused_before_anything_is_opened() -> None:
     with pytest.raises(InvalidArguments, match="HOST:PORT"):
         asyncio.run(ProxyGateway().open(("http://api.example",), "acme"))
+
+
+# --- who may use it
+
+STRANGER = """
+import os, socket, sys
+if len(sys.argv) > 2:
+    os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[2]))
+try:
+    socket.socket(socket.AF_UNIX).connect(sys.argv[1])
+    print("connected")
+except PermissionError:
+    print("refused")
+"""
+
+
+@pytest.mark.parametrize(
+    ("user", "told"), [((), "connected"), (("65534",), "refused"), (("10001",), "refused")]
+)
+def test_other_users_of_this_machine_cannot_open_it(opened: Any, user: tuple[str, ...], told: str) -> None:
+    """The container's user neither, but where the engine mounts it (see test_in_container)."""
+    proxy = opened("api.example:80")
+    folder = Path(proxy.socket).parent.stat()
+    assert (stat.S_IMODE(folder.st_mode), folder.st_uid) == (0o700, os.getuid())
+    if user and os.getuid() != 0:
+        pytest.skip("only root becomes another user")
+    done = subprocess.run(
+        [sys.executable, "-c", STRANGER, proxy.socket, *user], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == told

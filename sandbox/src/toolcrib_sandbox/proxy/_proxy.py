@@ -120,9 +120,9 @@ class EgressProxy:
     def start(self) -> None:
         """Listen; raises `SandboxError` where no socket can be made."""
         try:
-            self._folder = Path(tempfile.mkdtemp(prefix="toolcrib-egress-"))
-            self._folder.chmod(0o711)  # the sandbox's user passes through it by the socket's name
+            self._folder = Path(tempfile.mkdtemp(prefix="toolcrib-egress-"))  # nobody else passes through it
             self._listener.bind(self.socket)
+            # For the sandbox's user, who meets it as a mount: the engine, which made that, passes anywhere.
             Path(self.socket).chmod(0o666)
         except OSError as error:
             self._listener.close()
