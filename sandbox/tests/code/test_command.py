@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,6 +98,32 @@ def test_a_network_that_a_row_grants(run: Run) -> None:
 def test_a_call_that_needs_an_approval_waits(run: Run) -> None:
     done = run("print(1)", "--agent", "careful")
     assert done.exit_code == 3 and done.stdout == "" and "--key cli-" in done.stderr
+
+
+def test_who_waits_is_told_that_and_how_to_answer(crib: Path) -> None:
+    """With `mode = "wait"` the command stays, and without a word nobody would know for what."""
+    crib.write_text(crib.read_text().replace('mode = "park"', 'mode = "wait"'))
+    command = [str(Path(sys.executable).with_name("toolcrib")), "-c", str(crib)]
+    words = [*command, "sandbox", "run", "-", "--agent", "careful"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as waiting:
+        assert waiting.stdin and waiting.stdout and waiting.stderr
+        waiting.stdin.write("print(6 * 7)")
+        waiting.stdin.close()
+        said, how = waiting.stderr.readline(), waiting.stderr.readline()
+        assert re.fullmatch(r"Waits for an approval by requester, until \S+ \S+ at most\.\n", said)
+        (approval,) = re.findall(r"toolcrib approvals show (\S+)$", how)
+        answered = CliRunner().invoke(cli, ["-c", str(crib), "approvals", "approve", approval])
+        assert answered.exit_code == 0, answered.output
+        assert (waiting.stdout.read(), waiting.stderr.read(), waiting.wait()) == ("42\n", "", 0)
+
+
+def test_a_program_without_end_is_not_read_to_its_end(crib: Path) -> None:
+    """More comes than fits, and whoever writes it never stops: `yes`, /dev/zero, a log that goes on."""
+    with Path("/dev/zero").open("rb") as endless:
+        done = CliRunner().invoke(cli, ["-c", str(crib), "sandbox", "run", "-"], input=endless)
+    assert done.exit_code == 2 and "more than 1,048,576 bytes" in done.stderr
+    assert "give data as files" in " ".join(done.stderr.split())
 
 
 def test_a_shell_script_is_told_by_its_name_or_by_the_option(run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,12 +16,16 @@ from toolcrib.cli._desk import Desk
 from toolcrib.cli._print import as_json, console, emit_json, plain
 
 if TYPE_CHECKING:
+    from toolcrib.approvals import Approval
     from toolcrib.calls import ToolResult
+    from toolcrib.executor._case import Progress
     from toolcrib.sandbox import Protection
 
 __all__ = ["sandbox"]
 
 EXIT_PENDING = 3
+MOST_CODE = 1 << 20
+"""Bytes of a program; no tool takes more, and nobody should wait for the end of `/dev/zero`."""
 
 
 @click.group()
@@ -77,7 +82,7 @@ def run(
     call = blocks.call(_code(file), language or ("shell" if file.name.endswith(".sh") else "python"))
     assert not isinstance(call, Outcome), "both languages are known"
     key = key or f"cli-{secrets.token_hex(6)}"  # without one, nothing could use the approval
-    result = crib.execute_sync(replace(call, idempotency_key=key))
+    result = crib.run_sync(crib.execute(replace(call, idempotency_key=key), watch=_say_that_it_waits))
     if not as_json:
         _print_result(result, key)
     code = blocks.outcome(result).exit_code  # after printing: a file that cannot be written hides nothing
@@ -89,10 +94,27 @@ def run(
 
 
 def _code(file: IO[bytes]) -> str:
+    data = file.read(MOST_CODE + 1)
+    if len(data) > MOST_CODE:
+        raise click.BadParameter(
+            f"{file.name!r} has more than {MOST_CODE:,} bytes; give data as files, not inside the code",
+            param_hint="FILE",
+        )
     try:
-        return file.read().decode()
+        return data.decode()
     except UnicodeDecodeError as error:
         raise click.BadParameter(f"{file.name!r} is not UTF-8 text ({error})", param_hint="FILE") from error
+
+
+def _say_that_it_waits(news: Approval | Progress) -> None:
+    """While a call waits for a person, nothing else is to be seen of it."""
+    from toolcrib.approvals import Approval, approvers_of
+
+    if isinstance(news, Approval):
+        who = " and ".join(dict.fromkeys(map(approvers_of, news.requirements)))
+        until = time.strftime("%Y-%m-%d %H:%M", time.localtime(news.expires))
+        click.echo(f"Waits for an approval by {plain(who)}, until {until} at most.", err=True)
+        click.echo(f"Answer it:      toolcrib approvals show {news.id}", err=True)
 
 
 def _print_result(result: ToolResult, key: str) -> None:
