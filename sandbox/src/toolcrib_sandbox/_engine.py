@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +22,27 @@ __all__ = ["Engine", "Image"]
 
 LOCAL = "unix:///var/run/docker.sock"
 _ANSWER_SECONDS = 60
+_RUNTIME = "it does not know the runtime", "See `docker info`; register it, or set [sandbox] runtime"
+_SIGNS = (
+    (
+        "permission denied",
+        "this user may not use it",
+        "Add the user to the engine's group, or run it rootless",
+    ),
+    ("no space left", "its disk is full", "Free space under the engine's data folder: `docker system df`"),
+    ("unknown or invalid runtime", *_RUNTIME),
+    ("unknown runtime", *_RUNTIME),
+    ("install paramiko", "ssh is not installed here", "Install toolcrib-sandbox[ssh]"),
+    (
+        "known_hosts",
+        "its host key is not known",
+        "Connect once by `ssh` and compare the key, which is then kept",
+    ),
+    ("does not match", "its host key is another one", "Find out why, before you remove the old one"),
+    ("authentication", "it does not let this user in", "Give a key by ssh-agent or in ~/.ssh/config"),
+)
+"""What an error's text has, in small letters; what that means; what to do."""
+_SILENT = "Error while fetching server API version", "Unable to connect to port"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +100,20 @@ class Engine:
 
         try:
             yield
-        except (DockerException, RequestException, OSError) as error:
+        except Exception as error:
+            # Asked now: a first connection by ssh has only just loaded what it raises.
+            if not isinstance(error, (DockerException, RequestException, OSError, *_of_ssh())):
+                raise
             raise self._error(doing, error) from error
 
     def _error(self, doing: str, error: Exception) -> SandboxError:
         text = str(error)
-        if "Permission denied" in text:
-            what, remedy = (
-                "this user may not use it",
-                "Add the user to the engine's group, or run it rootless",
-            )
-        elif "no space left" in text:
-            what, remedy = "its disk is full", "Free space under the engine's data folder: `docker system df`"
-        elif "unknown or invalid runtime" in text.lower() or "unknown runtime" in text.lower():
-            what, remedy = (
-                "it does not know the runtime",
-                "See `docker info`; register it, or set [sandbox] runtime",
-            )
-        elif isinstance(error, _not_answering()) or "Error while fetching server API version" in text:
-            what, remedy = "it does not answer", "Start it, or set DOCKER_HOST or [sandbox] host"
-        else:
-            what, remedy = f"it says {text[:400]!r}", "Look at the engine's log; see `toolcrib sandbox check`"
+        silent = isinstance(error, _not_answering()) or any(sign in text for sign in _SILENT)
+        found = [words for sign, *words in _SIGNS if sign in text.lower()]
+        if silent:
+            found.append(["it does not answer", "Start it, or set DOCKER_HOST or [sandbox] host"])
+        found.append([f"it says {text[:400]!r}", "Look at the engine's log; see `toolcrib sandbox check`"])
+        what, remedy = found[0]
         return SandboxError(
             f"the Docker engine at {self.host} could not be {doing}: {what}",
             rule="code runs in a sandbox or not at all",
@@ -213,6 +228,12 @@ class Engine:
 
 def _age(container: dict[str, Any]) -> float:
     return time.time() - float(container["Created"])
+
+
+def _of_ssh() -> tuple[type[Exception], ...]:
+    """What ssh raises, where it is in use: no relative of any other error here."""
+    ssh = sys.modules.get("paramiko.ssh_exception")
+    return (ssh.SSHException,) if ssh else ()
 
 
 def _not_answering() -> tuple[type[Exception], ...]:
