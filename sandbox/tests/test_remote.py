@@ -159,7 +159,7 @@ def sshd(engine, tmp_path: Path, monkeypatch) -> Iterator[Sshd]:
     (folder / "config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\nUsePAM no\n"
         f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nPasswordAuthentication no\n"
-        f"KbdInteractiveAuthentication no\nSetEnv DOCKER_HOST={engine.host}\n"
+        f"KbdInteractiveAuthentication no\nLoginGraceTime 5\nSetEnv DOCKER_HOST={engine.host}\n"
     )
     separation = Path("/run/sshd")  # where root's sshd locks its unprivileged half in
     made = os.getuid() == 0 and not separation.exists()
@@ -169,9 +169,8 @@ def sshd(engine, tmp_path: Path, monkeypatch) -> Iterator[Sshd]:
     process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
-        said = ""
-        while "listening on" not in said:
-            assert (said := process.stderr.readline()), "sshd has ended"
+        said = process.stderr.readline()
+        assert "listening on" in said, said
         monkeypatch.setenv("HOME", str(home))
         monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
         told = Sshd(f"ssh://{getpass.getuser()}@127.0.0.1:{port}", f"[127.0.0.1]:{port} {known}\n", home)
@@ -179,7 +178,8 @@ def sshd(engine, tmp_path: Path, monkeypatch) -> Iterator[Sshd]:
         yield told
     finally:
         process.terminate()
-        process.communicate()
+        process.wait()
+        process.stderr.close()  # not read to its end: that comes with the last connection's
         shutil.rmtree(folder)
         if made:
             separation.rmdir()
