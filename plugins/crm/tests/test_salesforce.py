@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from toolcrib.errors import NotSent, Temporary, ToolError, VendorRefused
 from toolcrib.testing import Reply
-from toolcrib_crm import CRM, CRMSettings
+from toolcrib_crm import CRM, CRMSettings, soql
+from toolcrib_crm.query import parse
 from toolcrib_crm.salesforce import SalesforceBackend
 from toolcrib_crm.sample import DEMO
 from toolcrib_crm.testing import EXTERNAL_ID, ConnectedApp
@@ -338,10 +339,23 @@ async def test_what_one_of_several_is_refused_with_all_are(fake, ctx, status, bo
     assert type(failed.value) is error
 
 
+async def test_more_queries_than_one_request_takes_go_in_two(fake, ctx):
+    await logged_in(fake, ctx)
+    settings = CRMSettings(backend="salesforce")
+    backend, seen = SalesforceBackend(settings, transport=fake.transport()), len(fake.requests)
+    names = [account["Name"] for account in fake.store.all("Account")[:26]]
+    asked = [parse(f"SELECT name FROM Account WHERE name = {soql.quote(name)} LIMIT 1") for name in names]
+    found = await backend.fetch_all(asked, ctx)
+    assert [[row["name"] for row in rows] for rows in found] == [[name] for name in names]
+    batches = [request.json()["batchRequests"] for request in fake.requests[seen:] if "batch" in request.path]
+    assert [len(batch) for batch in batches] == [25, 1]
+    await backend.close()
+
+
 async def test_a_batch_with_too_few_results_is_not_believed(fake, ctx):
     crm = await logged_in(fake, ctx)
     fake.answer(Reply.json({"hasErrors": False, "results": []}))
-    with pytest.raises(ToolError, match="another number of results"):
+    with pytest.raises(ToolError, match="a batch of 4 was answered with 0 results"):
         await crm.get_account_overview(DEMO.account_id, ctx=ctx)
 
 

@@ -9,7 +9,18 @@ from urllib.parse import urlencode
 
 from toolcrib import CallContext
 from toolcrib.errors import ToolError, VendorRefused
-from toolcrib.kit import Answer, Client, Page, TokenLogin, collect, fit, path, plain_words, refusal
+from toolcrib.kit import (
+    Answer,
+    Client,
+    Page,
+    TokenLogin,
+    collect,
+    fit,
+    in_batches,
+    path,
+    plain_words,
+    refusal,
+)
 from toolcrib_crm import _salesforce_soap as soap
 from toolcrib_crm._salesforce_login import SECRET, Door
 from toolcrib_crm.settings import CRMSettings
@@ -57,18 +68,17 @@ class Org:
     async def queries(
         self, texts: Sequence[str], ctx: CallContext, *, limits: Sequence[int]
     ) -> tuple[tuple[dict[str, Any], ...], ...]:
-        """Several queries (at most 25) in one request; what one is refused with, all are."""
-        assert len(texts) <= _MOST_IN_BATCH
-        root = f"v{self._version}/query/?"
-        asked = [{"method": "GET", "url": root + urlencode({"q": text})} for text in texts]
-        body = {"batchRequests": asked, "haltOnError": True}
-        answer = (await self.send("POST", "/composite/batch", ctx, json=body)).json()
-        results = part(answer, "results", list)
-        if len(results) != len(texts):
-            raise ToolError(
-                "Salesforce answered a batch with another number of results",
-                rule="a batch has one result for each request",
-            )
+        """Several queries, up to 25 in one request; what one is refused with, all are."""
+
+        async def send(batch: Sequence[str]) -> list[Any]:
+            root = f"v{self._version}/query/?"
+            asked = [{"method": "GET", "url": root + urlencode({"q": text})} for text in batch]
+            body = {"batchRequests": asked, "haltOnError": True}
+            answer = await self.send("POST", "/composite/batch", ctx, json=body)
+            found: list[Any] = part(answer.json(), "results", list)
+            return found
+
+        results = await in_batches(texts, send, size=_MOST_IN_BATCH, done="answered")
         found = [self._of_batch(result) for result in results]
         return tuple([await self._pages(page, ctx, limit) for page, limit in zip(found, limits, strict=True)])
 

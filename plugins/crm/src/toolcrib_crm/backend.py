@@ -32,7 +32,7 @@ class Backend(Protocol):
         ...
 
     async def fetch_all(self, queries: Sequence[Query], ctx: CallContext) -> Sequence[Sequence[Row]]:
-        """The rows of each of several queries (at most 25), in one go where the CRM can."""
+        """The rows of each of several queries, in one go where the CRM can."""
         ...
 
     async def picklists(self, spec: ObjectSpec, ctx: CallContext) -> Mapping[str, tuple[str, ...]]:
