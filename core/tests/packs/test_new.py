@@ -35,7 +35,9 @@ def test_a_project_is_made_and_the_next_commands_are_told(shelf, tmp_path: Path)
         "  pip install -e .",
     ]
     assert {
+        ".github/workflows/ci.yml",
         ".gitignore",
+        "LICENSE",
         "README.md",
         "pyproject.toml",
         "src/toolcrib_weather/backend.py",
@@ -46,7 +48,7 @@ def test_a_project_is_made_and_the_next_commands_are_told(shelf, tmp_path: Path)
         "tests/test_conformance.py",
         "tests/test_weather.py",
     } <= files(folder)
-    assert "LICENSE" not in files(folder), "the licence is the writer's choice"
+    assert not {"gitignore", "github/workflows/ci.yml"} & files(folder)
 
 
 @pytest.mark.parametrize("name", ["my-desk", "my_desk", "toolcrib-my-desk"])
@@ -57,6 +59,14 @@ def test_dashes_and_underscores_are_one_name(shelf, tmp_path: Path, name: str) -
     assert project["name"] == "toolcrib-my-desk"
     assert project["entry-points"]["toolcrib.packs"] == {"my_desk": "toolcrib_my_desk"}
     assert "my_desk.get_item" in (folder / "README.md").read_text()
+
+
+def test_its_licence_is_that_of_its_metadata(shelf, tmp_path: Path) -> None:
+    _, folder = new_pack("weather", tmp_path)
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    assert (project["license"], project["license-files"]) == ("Apache-2.0", ["LICENSE"])
+    assert "Apache License" in (folder / "LICENSE").read_text()
+    assert "classifiers" not in project or not [c for c in project["classifiers"] if "License" in c]
 
 
 def test_nothing_of_the_template_shows_and_nothing_that_was_left_there(shelf, tmp_path: Path) -> None:

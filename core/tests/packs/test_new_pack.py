@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from toolcrib.packs._new import new_pack
 
@@ -68,6 +70,23 @@ def types(project: Project) -> Iterator[subprocess.Popen[str]]:
 def test_it_is_clean_for_ruff(project: Project) -> None:
     project.run("ruff", "check", "--no-cache", "src", "tests")
     project.run("ruff", "format", "--no-cache", "--check", "src", "tests")
+
+
+def test_its_workflow_does_what_is_done_here(project: Project) -> None:
+    workflow = yaml.safe_load((project.folder / ".github/workflows/ci.yml").read_text())
+    (job,) = workflow["jobs"].values()
+    assert [step["run"] for step in job["steps"] if "run" in step] == [
+        'pip install -e ".[dev]"',
+        "ruff check .",
+        "ruff format --check .",
+        "mypy",
+        "toolcrib packs check",
+        "pytest",
+    ]
+    actions = {step["uses"] for step in job["steps"] if "uses" in step}
+    assert actions == {"actions/checkout@v4", "actions/setup-python@v5"}
+    metadata = tomllib.loads((project.folder / "pyproject.toml").read_text())["project"]
+    assert {"mypy", "pytest", "ruff"} <= set(metadata["optional-dependencies"]["dev"])
 
 
 def test_a_short_name_is_as_clean(project: Project, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ __all__ = ["TEMPLATE", "new_pack"]
 TEMPLATE = Path(__file__).parent / "_template"
 _PREFIX, _STAND_IN = "toolcrib-", "newpack"
 _NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
-_RENAMED = {"gitignore": ".gitignore"}
+_RENAMED = {"gitignore": ".gitignore", "github": ".github"}
 """What must not have its name already where the template lies: it would be obeyed there."""
 
 
