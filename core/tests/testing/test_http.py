@@ -125,6 +125,33 @@ def test_a_held_request_waits_until_released(shop):
         assert answer.result(10).status_code == 200
 
 
+def test_a_fault_waits_for_the_request_that_it_is_for(shop):
+    shop.fail(503, only=lambda request: request.path == "/things/2")
+    assert [httpx.get(f"{shop.url}/things/{n}").status_code for n in (1, 2, 2)] == [200, 503, 200]
+    shop.fail(503, only=lambda request: request.method == "DELETE")
+    assert (shop.relent(), httpx.get(f"{shop.url}/things/1").status_code) == (1, 200)
+
+
+def test_a_hold_is_for_some_requests_alone(shop):
+    with ThreadPoolExecutor(1) as pool, shop.holding(lambda request: request.path == "/things/2") as hold:
+        assert httpx.get(f"{shop.url}/things/1").status_code == 200
+        assert not hold.arrived.is_set()
+        held = pool.submit(httpx.get, f"{shop.url}/things/2")
+        assert hold.arrived.wait(10) and not held.done()
+        hold.release()
+        assert held.result(10).status_code == 200
+
+
+def test_it_knows_how_many_connections_are_open(shop):
+    assert (shop.connections, shop.quiet()) == (0, True)
+    with httpx.Client() as client:
+        client.get(f"{shop.url}/things/1")
+        assert shop.connections == 1
+        assert shop.quiet(1, 0) and not shop.quiet(0, 0)
+    assert shop.quiet()
+    assert (Shop().connections, Shop().quiet()) == (0, True), "one that does not run has none"
+
+
 def test_stopping_ends_held_requests_and_kept_connections():
     before = threading.active_count()
     shop = Shop().start()
