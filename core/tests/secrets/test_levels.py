@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from collections.abc import Iterable
@@ -131,6 +132,26 @@ def test_a_build_that_fails_loses_nothing_and_is_tried_again(monkeypatch: pytest
     monkeypatch.setattr(Levels, "_all_of", whole)
     known.settle()
     assert all(known.search(value(number).encode()) for number in range(FEW + 5))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_the_child_of_a_fork_goes_on_where_a_build_was_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, whole = threading.Event(), Levels._all_of
+    known = known_of(map(value, range(FEW + 5)))
+    monkeypatch.setattr(Levels, "_all_of", lambda self, entries: go_on.wait(30) and whole(self, entries))
+    known._levels.settle_soon()
+    child = os.fork()
+    if child == 0:
+        Levels._all_of = whole  # type: ignore[method-assign]
+        known.learn("one-more-value", "[x]")
+        known.settle()
+        texts = [value(0).encode(), value(FEW + 4).encode(), b"one-more-value"]
+        os._exit(0 if known._finders.is_settled and all(map(known.search, texts)) else 1)
+    go_on.set()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    known.settle()
+    assert known._finders.is_settled
 
 
 def test_without_a_thread_to_be_had_all_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

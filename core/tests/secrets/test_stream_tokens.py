@@ -13,7 +13,7 @@ from toolcrib.secrets import Redactor, Secret, Stream
 from toolcrib.secrets._shapes import FEW_SHOWN, SHAPES
 
 BODY = "q7Rw2TzXk9PbV4mNc8LdH3sJf6GyA1eUo5IKBQWxZrYCtDnE"
-KEY_LINES = "\n".join([BODY + "abcdefghijklmnop"] * 3)
+KEY_LINES = "\n".join([BODY + "abcdefghijklmnop"] * 2)
 
 TOKENS: dict[str, tuple[str, str, str]] = {
     # what stands before, what must not show, what stands behind
@@ -120,6 +120,17 @@ def test_a_known_value_of_a_tokens_shape_has_its_own_label() -> None:
     redactor.learn(Secret(token, path="p/0", version=1))
     for cut in range(6, len(token)):
         assert told_in([token[:cut], token[cut:]], redactor) == ["[secret:p/0]", "[secret:p/0]", ""]
+
+
+@pytest.mark.parametrize(
+    "mark", ["eyJ-", "eyJ.", "sk-", "://", "://a:b@", "-----BEGIN PRIVATE KEY-----", "sig=", "oken:s."]
+)
+def test_a_flood_of_marks_is_survived(mark: str) -> None:
+    stream, flood = Stream(Redactor()), mark * 200
+    for _ in range(20):
+        stream.clean(flood)
+        assert len(stream._held) <= 20_000
+    assert (stream.clean("\n done") + stream.rest()).endswith(" done")
 
 
 def test_without_shapes_nothing_is_held_back() -> None:

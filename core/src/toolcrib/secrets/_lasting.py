@@ -8,6 +8,7 @@ where cribs come and go. Token shapes are no values: they are looked for while a
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections import deque
 from weakref import WeakKeyDictionary
@@ -25,6 +26,7 @@ class Lasting:
         self._live: WeakKeyDictionary[Redactor, weakref.finalize[..., Redactor] | None] = WeakKeyDictionary()
         self._gone: deque[Known] = deque()
         self._left = Redactor(shapes=False)
+        self._lock = threading.Lock()
 
     def add(self, redactor: Redactor) -> None:
         """Clean with `redactor` from now on, and with what it knew once it is gone."""
@@ -44,6 +46,14 @@ class Lasting:
 
     def active(self) -> list[Redactor]:
         """Those that have something to look for."""
-        while self._gone:
-            self._left.inherit(self._gone.popleft())
-        return [one for one in (*self._live.copy(), self._left) if one.active]
+        if self._gone:
+            self._inherit()
+        live = [one for each in self._live.keyrefs() if (one := each()) is not None]
+        return [one for one in (*live, self._left) if one.active]
+
+    def _inherit(self) -> None:
+        """Whoever comes meanwhile waits, so that no record passes between a redactor's end and this."""
+        with self._lock:
+            while self._gone:
+                self._left.inherit(self._gone[0])
+                self._gone.popleft()

@@ -10,6 +10,7 @@ a handful of times, after a while once.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -76,34 +77,32 @@ class Levels:
 
     def settle_soon(self) -> None:
         """Make one automaton of all: at once where that is quick, else in a thread, one at a time."""
-        if self._building is not None:
+        if self._building is not None and self._building.is_alive():  # it is not in the child of a fork
             return
         entries = self._seal()
         if len(entries) <= FEW:
             self._replace(entries, self._all_of(entries))
             return
-        self._building = threading.Thread(target=self._build, args=(entries,), name="toolcrib-redaction")
-        try:
-            self._building.start()
-        except RuntimeError:  # no thread is to be had, at the end of the process for instance
-            self._building = None
+        building = threading.Thread(target=self._build, args=(entries,), name="toolcrib-redaction")
+        with contextlib.suppress(
+            RuntimeError
+        ):  # no thread is to be had, at the end of the process for instance
+            building.start()
+            self._building = building
 
     def settle(self) -> None:
         """Make one automaton of all, and wait for it."""
-        while (building := self._building) is not None:
-            building.join()
+        if self._building is not None:
+            self._building.join()
         with self._lock:
             if not self.finders.is_settled:
                 entries = self._seal()
                 self._replace(entries, self._all_of(entries))
 
     def _build(self, entries: list[Entry]) -> None:
-        try:
-            large = self._all_of(entries)
-            with self._lock:
-                self._replace(entries, large)
-        finally:
-            self._building = None
+        large = self._all_of(entries)
+        with self._lock:
+            self._replace(entries, large)
 
     def _all_of(self, entries: list[Entry]) -> Automaton:
         return Automaton(chain.from_iterable(entry.patterns for entry in entries), self._marks)

@@ -121,7 +121,7 @@ def patterns_of(variants: Iterable[bytes], label: str, shortest: int) -> Iterato
         yield Pattern(folded, exact, label, variant[:start], variant[end:])
 
 
-Anchored = tuple[bytes, Pattern, int]
+Anchored = tuple[bytes, tuple[Pattern, int]]
 """An anchor, and the pattern in which it stands at this place."""
 
 
@@ -134,7 +134,7 @@ def anchored(patterns: Iterable[Pattern]) -> tuple[Anchored, ...]:
     for pattern in patterns:
         for anchor, place in pattern.anchors(taken):
             taken.add(anchor)
-            out.append((anchor, pattern, place))
+            out.append((anchor, (pattern, place)))
     return tuple(out)
 
 
@@ -156,8 +156,8 @@ class Automaton:
         self, patterns: Iterable[Anchored], marks: Mapping[bytes, str], *, lasting: bool = True
     ) -> None:
         places: dict[bytes, list[tuple[Pattern, int]]] = {}
-        for anchor, pattern, place in patterns:
-            places.setdefault(anchor, []).append((pattern, place))
+        for anchor, spot in patterns:
+            places.setdefault(anchor, []).append(spot)
         anchors = [*places, *marks]
         self._places, self._marks = list(places.values()), list(marks.values())
         self._overlap = max(map(len, anchors), default=1) - 1
