@@ -32,6 +32,7 @@ class Desk:
 
     here: Path
     host: str
+    programs: Path
 
     @property
     def project(self) -> Path:
@@ -46,7 +47,7 @@ class Desk:
     def toolcrib(self, *words: Any) -> subprocess.CompletedProcess[str]:
         """One command without a terminal."""
         return subprocess.run(
-            [str(TOOLCRIB), *map(str, words)],
+            [str(self.programs / "toolcrib"), *map(str, words)],
             cwd=self.here, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
             timeout=PATIENCE, check=False,
         )  # fmt: skip
@@ -72,19 +73,21 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, engine: TestEngine) -> Desk:
-    return Desk(tmp_path, engine.host)
+def desk(tmp_path: Path, programs: Path, engine: TestEngine) -> Desk:
+    return Desk(tmp_path, engine.host, programs)
 
 
 @pytest.fixture
-def without_engine(tmp_path: Path) -> Desk:
-    return Desk(tmp_path, f"unix://{tmp_path}/none.sock")
+def without_engine(tmp_path: Path, programs: Path) -> Desk:
+    return Desk(tmp_path, f"unix://{tmp_path}/none.sock", programs)
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory, engine: TestEngine) -> tuple[Desk, str]:
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, programs: Path, engine: TestEngine
+) -> tuple[Desk, str]:
     """A run to its end, and what it printed; only for looking at."""
-    made = Desk(tmp_path_factory.mktemp("finished"), engine.host)
+    made = Desk(tmp_path_factory.mktemp("finished"), engine.host, programs)
     done = made.analyse()
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     return made, done.stdout

@@ -34,6 +34,7 @@ class Desk:
     """A folder to type commands in, and a project in it."""
 
     here: Path
+    programs: Path
     name: str = "demo"
 
     @property
@@ -43,7 +44,7 @@ class Desk:
     def toolcrib(self, *words: Any, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """One command without a terminal."""
         return subprocess.run(
-            [str(TOOLCRIB), *map(str, words)],
+            [str(self.programs / "toolcrib"), *map(str, words)],
             cwd=self.here, env=environment(**(env or {})), stdin=subprocess.DEVNULL, capture_output=True,
             text=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
@@ -63,11 +64,12 @@ class Desk:
         return self.toolcrib("-c", f"{self.name}/toolcrib.toml", *words)
 
     def at_terminal(
-        self, *words: Any, columns: int = 100, env: dict[str, str] | None = None
+        self, *words: Any, columns: int = 100, env: dict[str, str] | None = None, own: bool = False
     ) -> pexpect.spawn:
-        """The demo with a person at a terminal."""
+        """The demo with a person at a terminal; `own` makes it the one that controls the process."""
+        program = TOOLCRIB if own else self.programs / "toolcrib"
         return pexpect.spawn(
-            str(TOOLCRIB), ["demo", "--dir", self.name, *map(str, words)], cwd=str(self.here),
+            str(program), ["demo", "--dir", self.name, *map(str, words)], cwd=str(self.here),
             env=environment(**(env or {})), encoding="utf-8", timeout=PATIENCE, dimensions=(60, columns),
         )  # fmt: skip
 
@@ -109,14 +111,14 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def desk(tmp_path: Path, programs: Path) -> Desk:
+    return Desk(tmp_path, programs)
 
 
 @pytest.fixture(scope="session", params=["agentchat", "classic"])
-def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, programs: Path) -> Any:
     """A demo that ran to its end without a terminal: desk and process. Only for looking at."""
-    desk = Desk(tmp_path_factory.mktemp(request.param))
+    desk = Desk(tmp_path_factory.mktemp(request.param), programs)
     return desk, desk.demo("--api", request.param)
 
 
@@ -156,12 +158,15 @@ main()
 
 
 @pytest.fixture
-def killed_at(desk: Desk) -> Callable[..., Desk]:
+def killed_at(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Desk]:
     """Kills a demo just before its n-th save, or before the save with this status."""
+
+    program = tmp_path_factory.mktemp("killer") / "killer.py"
+    program.write_text(KILLER)
 
     def kill(where: str, *words: str) -> Desk:
         done = subprocess.run(
-            [sys.executable, "-c", KILLER, where, "demo", "--dir", desk.name, *words],
+            [desk.programs / "python", program, where, "demo", "--dir", desk.name, *words],
             cwd=desk.here, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
             timeout=PATIENCE, check=False,
         )  # fmt: skip

@@ -10,7 +10,7 @@ ASKED = "An idea for Ozzelbruck Rotors"
 
 
 def test_approve(person, ended, desk):
-    screen = person()
+    screen = person(own=True)
     screen.expect("Goes to")
     screen.expect("farid.hollins@ozzelbruck-rotors.example")
     screen.expect(r"\[a\]pprove")
@@ -57,7 +57,7 @@ def test_reject(person, ended, desk, api):
 
 @pytest.mark.parametrize("leave", ["skip", "interrupt", "end of input"])
 def test_left_open_it_waits_and_says_how_to_answer(person, ended, desk, leave):
-    screen = person()
+    screen = person(own=leave == "interrupt")
     screen.expect(r"\[a\]pprove.*> ")
     {"skip": lambda: screen.sendline("s"), "interrupt": screen.sendintr, "end of input": screen.sendeof}[
         leave

@@ -85,6 +85,7 @@ class Runner:
 
     folder: Path
     environment: dict[str, str]
+    programs: Path
     names: dict[str, str] = field(default_factory=dict)
     child: subprocess.Popen[bytes] | None = None
 
@@ -111,7 +112,7 @@ class Runner:
     def python(self, block: Block) -> str:
         """What the block prints. All blocks of a page run in one process, which ends with the page."""
         self.child = self.child or subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("run_blocks.py")],
+            [self.programs / "python", Path(__file__).with_name("run_blocks.py")],
             cwd=self.folder,
             env={**self.environment, "PYTHONPATH": str(self.folder)},
             stdin=subprocess.PIPE,
@@ -198,10 +199,10 @@ def _trimmed(text: str) -> str:
 
 
 @pytest.fixture
-def runner(tmp_path: Path) -> Iterator[Runner]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+def runner(tmp_path: Path, programs: Path) -> Iterator[Runner]:
+    path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {"PATH": path, "HOME": str(tmp_path), "COLUMNS": "100", "NO_COLOR": "1", "LANG": "C.UTF-8"}
-    runner = Runner(tmp_path, environment)
+    runner = Runner(tmp_path, environment, programs)
     yield runner
     runner.close()
 

@@ -34,6 +34,7 @@ class Desk:
     """A folder to type commands in, and a project in it."""
 
     here: Path
+    programs: Path
 
     @property
     def project(self) -> Path:
@@ -42,7 +43,7 @@ class Desk:
     def toolcrib(self, *words: Any, given: str = "") -> subprocess.CompletedProcess[str]:
         """One command without a terminal."""
         return subprocess.run(
-            [str(TOOLCRIB), *map(str, words)],
+            [str(self.programs / "toolcrib"), *map(str, words)],
             cwd=self.here, env=environment(), input=given, capture_output=True, text=True,
             timeout=PATIENCE, check=False,
         )  # fmt: skip
@@ -94,8 +95,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def desk(tmp_path: Path, programs: Path) -> Desk:
+    return Desk(tmp_path, programs)
 
 
 @pytest.fixture
@@ -110,9 +111,9 @@ def at_terminal(desk: Desk) -> Iterator[pexpect.spawn]:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Desk, str]:
+def finished(tmp_path_factory: pytest.TempPathFactory, programs: Path) -> tuple[Desk, str]:
     """A run to its end, and what it printed; only for looking at."""
-    made = Desk(tmp_path_factory.mktemp("finished"))
+    made = Desk(tmp_path_factory.mktemp("finished"), programs)
     return made, made.triage().stdout
 
 
