@@ -39,10 +39,6 @@ FORMS = {
     "url twice": lambda v: urllib.parse.quote(urllib.parse.quote(v, safe=""), safe=""),
     "url with every byte quoted": lambda v: "".join(f"%{byte:02X}" for byte in v.encode()),
     "the same in small letters": lambda v: "".join(f"%{byte:02x}" for byte in v.encode()),
-    "base64 of utf-16": lambda v: base64.b64encode(v.encode("utf-16-le")).decode(),
-    "base64 of utf-16 behind a word": lambda v: base64.b64encode(f"login {v}".encode("utf-16-le")).decode()[
-        16:
-    ],
     "json in json in json": lambda v: json.dumps(json.dumps(json.dumps({"k": f'"{v}"'}))),
     "wrapped": lambda v: f"{v[:9]}\n{v[9:]}",
     "wrapped with CRLF": lambda v: f"{v[:9]}\r\n{v[9:]}",

@@ -87,8 +87,6 @@ def variants(value: str) -> Iterator[bytes]:
         yield b32encode(data)[: len(data) * 8 // 5]
         yield data.hex().encode()
         yield "".join(f"%{byte:02x}" for byte in data).encode()
-        wide = value.encode("utf-16-le", "surrogatepass")
-        yield from (piece for piece in _base64(wide) if len(piece) >= SHORTEST_ENCODED)
 
 
 def nested(variant: bytes) -> Iterator[bytes]:
