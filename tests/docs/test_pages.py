@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from toolcrib.config import _TABLES, Config
+from toolcrib._config_file import TABLES
+from toolcrib.config import Config
 from toolcrib.packs import load_packs
 from toolcrib.policy import MODEL, Policy
 
@@ -31,7 +32,7 @@ def _config_tables(text: str) -> dict:
     if not data or not all(isinstance(value, dict) for value in data.values()):
         return {}
     is_lock = any("distribution" in pack for pack in data.get("packs", {}).values() if isinstance(pack, dict))
-    return {} if is_lock or not set(data) <= set(_TABLES) else data
+    return {} if is_lock or not set(data) <= set(TABLES) else data
 
 
 def _packs_take_their_settings(config: Config, named: dict, place: str) -> None:
