@@ -133,6 +133,6 @@ def test_without_an_engine_it_says_what_is_missing_and_what_to_do(without_engine
     assert not [*(desk.project / ".toolcrib").glob("runs/*.json")], "nothing to go on with"
 
 
-def test_it_is_among_the_jobs(without_engine) -> None:
-    listed = without_engine.toolcrib("run", "--help")
+def test_it_is_among_the_jobs() -> None:
+    listed = CliRunner().invoke(cli, ["run", "--help"])
     assert re.search(r"^\s+data-analysis\s+Answer a question about the CRM", listed.stdout, re.MULTILINE)
