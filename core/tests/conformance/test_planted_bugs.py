@@ -1,6 +1,7 @@
 """Packs that do just one thing wrong: exactly the checks that hold it fail, and say the tool and the rule."""
 
 import asyncio
+import threading
 from typing import Annotated, Any
 
 import orjson
@@ -272,6 +273,59 @@ def right(rows, limit, page):
 def test_a_list_that_does_not_keep_its_limit_is_caught(take, limit, what):
     found = planted(finder(take, limit))
     assert f"notes.find_notes: {what}" in told(found, "paging")
+
+
+FIVE = [{"n": n} for n in range(5)]
+Least = Annotated[int, Field(ge=2, le=50)]
+FromNought = Annotated[int, Field(ge=0)]
+
+
+async def by_page(self, limit: Least = 5, page: FromNought = 0) -> list:
+    """Five rows, by pages from 0."""
+    return FIVE[self.turned(page) * limit :][:limit]
+
+
+async def by_offset(self, limit: Least = 5, offset: FromNought = 0) -> list:
+    """Five rows, from any on."""
+    return FIVE[self.turned(offset) :][:limit]
+
+
+async def by_skip(self, limit: Least = 5, skip: int | None = None) -> list:
+    """Five rows, without the first ones."""
+    return FIVE[self.turned(skip or 0) :][:limit]
+
+
+@pytest.mark.parametrize(
+    ("find", "told_of"), [(by_page, "page = 1"), (by_offset, "offset = 2"), (by_skip, "skip = 2")]
+)
+def test_rows_are_turned_over_by_page_or_offset_from_where_they_begin(find, told_of):
+    class Turning(Notes):
+        rows_there = tool(effect="read", labels={"untrusted"}, name="rows_there")(find)
+        turned = staticmethod(lambda number: number)
+
+    class Stuck(Turning):
+        turned = staticmethod(lambda number: 0)
+
+    right, wrong = (
+        type("Suite", (Right,), {"kit": kit, "more": {"rows_there": {}}})() for kit in (Turning, Stuck)
+    )
+    assert right.run("paging").status == "passed"
+    assert wrong.run("paging").problems == (
+        f"notes.rows_there: where limit = 2, {told_of} does not give the rows that come next",
+    )
+
+
+def test_a_size_that_is_no_number_is_no_limit():
+    @tool(effect="read")
+    async def get_shirt(self, size: str) -> dict:
+        """A shirt of a size.
+
+        Args:
+            size: S, M or L.
+        """
+        return {"size": size}
+
+    assert planted(get_shirt, calls={"get_shirt": {"size": "M"}}) == {}
 
 
 def test_a_page_of_rows_is_counted_as_a_list_is():
@@ -552,6 +606,23 @@ def test_work_that_a_cancelled_call_leaves_behind_is_caught():
 
     said = told(planted(count_notes), "cancellation")
     assert "notes.count_notes: it was cancelled, and leaves at work: sleep" in said
+
+
+def test_a_thread_that_a_cancelled_call_keeps_is_caught():
+    free = threading.Event()
+
+    @tool(effect="read")
+    def count_notes(self) -> dict:
+        """How many notes there are, counted in a thread that waits."""
+        return {"notes": len(self.load()), "waited": free.wait(2.5)}
+
+    outcome = suite(count_notes, grace=1.0).run("cancellation")
+    assert outcome.problems == (
+        "notes.count_notes: a thread still works for it after it was cancelled: release what it waits for",
+        "notes: after a thread that is kept the rest was not tried",
+    )
+    free.set()
+    assert suite(count_notes).run("cancellation").status == "passed"
 
 
 def test_a_lock_that_a_cancelled_call_keeps_is_caught():

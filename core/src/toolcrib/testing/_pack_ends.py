@@ -101,12 +101,15 @@ async def check_cancellation(stand: Stand) -> list[str]:
             problems = [problem async for problem in _cancelled(stand, tool, given)]
             found += [f"{tool.name}: {problem}" for problem in problems]
             hanging += any(_STAYS in problem for problem in problems)
+            if any(_KEEPS in problem for problem in problems):  # it would be seen behind every tool
+                return [*found, f"{stand.suite.pack}: after a thread that is kept the rest was not tried"]
         if hanging == _MOST_HANGING:
             return [*found, f"{stand.suite.pack}: {_ENOUGH}"]
     return found
 
 
 _STAYS = "does not end when it is cancelled"
+_KEEPS = "a thread still works for it"
 
 
 async def _cancelled(stand: Stand, tool: Tool, given: Given) -> AsyncIterator[str]:
@@ -130,7 +133,7 @@ async def _cancelled(stand: Stand, tool: Tool, given: Given) -> AsyncIterator[st
     if told:
         return
     if not await threads_idle(grace):
-        yield "a thread still works for it after it was cancelled: release what it waits for"
+        yield f"{_KEEPS} after it was cancelled: release what it waits for"
         return
     # A client that closes what it was cancelled on has one idle connection less; one that does not takes
     # another for the next call.

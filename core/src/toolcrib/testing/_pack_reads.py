@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from toolcrib.testing._pack_seen import is_list, limit_of, page_of, rows_of, shows_something
+from toolcrib.testing._pack_seen import is_list, least_of, limit_of, rows_of, shows_something, turn_of
 from toolcrib.testing._pack_stand import Given, Skip, Stand
 from toolcrib.tools import Preview, Tool
 
@@ -110,25 +110,29 @@ async def _paging(stand: Stand, tool: Tool) -> AsyncIterator[str]:
         yield f"{name!r} has no bounds: Annotated[int, Field(ge=1, le=...)]"
     elif stand.fits(tool, {**given, name: cap + 1}):
         yield f"{name!r} may be more than `row_cap`, which is {cap}"
-    if rows < 2:
-        yield f"nothing paged: its good calls show {rows} rows, and it takes two to see a limit kept. {_GIVE}"
+    least = least_of(tool, name)
+    if rows <= least:
+        yield (
+            f"nothing paged: its good calls show {rows} rows, and it takes {least + 1} to see a limit kept. "
+            f"{_GIVE}"
+        )
         return
-    async for problem in _pages(stand, tool, {**given, name: 1}, f"where {name} = 1"):
+    async for problem in _pages(stand, tool, {**given, name: least}, least, f"where {name} = {least}"):
         yield problem
 
 
-async def _pages(stand: Stand, tool: Tool, given: Given, where: str) -> AsyncIterator[str]:
+async def _pages(stand: Stand, tool: Tool, given: Given, least: int, where: str) -> AsyncIterator[str]:
     one = await stand.call(tool, given)
-    if one.error is not None or len(rows_of(one.value)) != 1:
+    if one.error is not None or len(rows_of(one.value)) != least:
         told = f"fails: {one.told()}" if one.error else f"gives {len(rows_of(one.value))} rows"
         yield f"{where} it {told}"
-    elif page := page_of(tool):
-        name, first, second = page
-        rows: list[Any] = []
-        for number in (first, second):
-            rows += rows_of((await stand.call(tool, {**given, name: number})).value)
-        if len(rows) != 2 or rows[0] == rows[1]:
-            yield f"{where}, {name} = {second} does not give the second row, as it should"
+    elif turn := turn_of(tool, least):
+        name, first, second = turn
+        here, there = [
+            rows_of((await stand.call(tool, {**given, name: number})).value) for number in (first, second)
+        ]
+        if len(here) != least or not there or any(row in here for row in there):
+            yield f"{where}, {name} = {second} does not give the rows that come next"
 
 
 def _json(tool: Tool, given: Any) -> bytes:

@@ -6,26 +6,39 @@ from typing import Any
 
 from toolcrib.tools import Tool
 
-__all__ = ["is_list", "limit_of", "page_of", "rows_of", "shows_something"]
+__all__ = ["is_list", "least_of", "limit_of", "rows_of", "shows_something", "turn_of"]
 
 _LIMITS = ("limit", "max_results", "max_items", "max_rows", "page_size", "per_page", "top", "count", "size")
-_PAGES = {"page": (1, 2), "offset": (0, 1), "skip": (0, 1)}
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
 def limit_of(tool: Tool) -> str | None:
     """The parameter that says how many rows may come; None where there is none."""
-    return next((name for name in _LIMITS if name in tool.schema.get("properties", {})), None)
+    return next((name for name in _LIMITS if _is_number(_parameter(tool, name))), None)
 
 
-def page_of(tool: Tool) -> tuple[str, int, int] | None:
-    """The parameter that says which rows come, with its value for the first and the second row where one is
-    asked for at a time.
-    """
-    for name, (first, second) in _PAGES.items():
-        if name in tool.schema.get("properties", {}):
-            return name, first, second
-    return None
+def least_of(tool: Tool, name: str) -> int:
+    """The least that a limit may be, 1 where its schema does not say."""
+    return max(1, int(_parameter(tool, name).get("minimum", 1)))
+
+
+def turn_of(tool: Tool, rows: int) -> tuple[str, int, int] | None:
+    """The parameter that says which rows come, with its values for the first and for the second `rows`."""
+    page = _parameter(tool, "page")
+    if _is_number(page):
+        first = int(page.get("minimum", 1))
+        return "page", first, first + 1
+    name = next((name for name in ("offset", "skip") if _is_number(_parameter(tool, name))), None)
+    return (name, 0, rows) if name else None
+
+
+def _parameter(tool: Tool, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = tool.schema.get("properties", {}).get(name, {})
+    return next((kind for kind in (found, *found.get("anyOf", ())) if _is_number(kind)), found)
+
+
+def _is_number(parameter: dict[str, Any]) -> bool:
+    return parameter.get("type") == "integer"
 
 
 def rows_of(value: Any) -> list[Any]:
