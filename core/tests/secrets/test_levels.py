@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from toolcrib.secrets._fold import Folded
 from toolcrib.secrets._known import Known, _entry
-from toolcrib.secrets._levels import FEW, MIDDLE, Levels
+from toolcrib.secrets._levels import FEW, MIDDLE, Entry, Levels
 from toolcrib.secrets._matcher import Automaton, merged
 from toolcrib.secrets._shapes import MARKS, tokens
 
@@ -192,6 +192,25 @@ def test_much_searching_settles_it() -> None:
     if building is not None:
         building.join(30)
     assert known._finders.is_settled
+
+
+def test_no_caller_waits_for_a_large_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, built, whole = threading.current_thread(), list[tuple[bool, int]](), Levels._all_of
+
+    def noted(self: Levels, entries: list[Entry]) -> Automaton:
+        built.append((threading.current_thread() is mine, len(entries)))
+        return whole(self, entries)
+
+    monkeypatch.setattr(Levels, "_all_of", noted)
+    known = Known(shapes=True)
+    for number in range(3 * MIDDLE):
+        known.learn(value(number), "[x]")
+        known.search(b"x" * 20_000)
+        building = known._levels._building
+        if building is not None:
+            building.join(30)
+    large = [here for here, size in built if size > FEW]
+    assert large and not any(large)
 
 
 def test_few_values_need_no_thread() -> None:
