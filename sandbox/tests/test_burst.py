@@ -10,8 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from toolcrib.sandbox import Limits, RunRequest
+from toolcrib.sandbox import Limits, RunRequest, RunResult
 from toolcrib_sandbox import DockerSandbox, DockerSettings, _spec
+from toolcrib_sandbox._check import PROBED, Checker
+from toolcrib_sandbox._engine import Engine, Image
 from toolcrib_sandbox.guest.burst import Nest
 from toolcrib_sandbox.guest.channel import Channel
 
@@ -67,6 +69,46 @@ async def test_with_all_that_it_needs_nothing_is_said(settings: DockerSettings, 
         told = await sandbox.run(RunRequest("print(1)", limits=small))
         assert (told.stdout, told.notes) == ("1\n", ())
         assert len([box for boxes in sandbox._warm._idle.values() for box in boxes]) == 1
+
+
+async def test_the_check_looks_at_the_burst_tier_too(settings: DockerSettings, monkeypatch) -> None:
+    """Take the second filter away, which single use does not have: only a look into a burst shows it."""
+    original = _spec.guest_argument
+
+    def without_filter(*given) -> str:
+        source, lock = original(*given), "_check(LIBC.prctl(SET_SECCOMP, 2, ctypes.byref(_filter()), 0, 0)"
+        assert lock in source
+        return source.replace(lock, "_check(0")
+
+    monkeypatch.setattr(_spec, "guest_argument", without_filter)
+    async with DockerSandbox(replace(settings, tier="burst", preheated=0)) as sandbox:
+        image = await sandbox._in_thread(sandbox._find_image)
+        checker = sandbox._checker(image, whole=True)
+        alone = {each.name: each.holds for each in await checker._probed()}
+        there = {each.name: each.holds for each in await checker._probed(checker._burst)}
+    assert all(alone.values())
+    assert not there["namespaces"] and there["capabilities"] and there["network"]
+
+
+@pytest.mark.parametrize(("nested", "holds"), [(True, True), (False, False)])
+async def test_what_does_not_hold_in_a_burst_does_not_hold(nested: bool, holds: bool) -> None:
+    def told(good: bool):
+        async def run(request: RunRequest) -> RunResult:
+            everything = {name: [good or name != "namespaces", ""] for name in PROBED}
+            return RunResult(json.dumps(everything), "", 0)
+
+        return run
+
+    image = Image("sha256:0", "sha256:0", True)
+    checker = Checker(Engine("tcp://none"), image, told(True), (), burst=told(nested))
+    for name in ("_memory", "_processes", "_processor", "_time", "_output"):
+        setattr(checker, name, lambda: _nothing())
+    found = {each.name: each.holds for each in await checker.everything() if each}
+    assert found["namespaces"] is holds and found["network"] is True
+
+
+async def _nothing() -> None:
+    """No limit is run into here."""
 
 
 def test_a_machine_for_which_no_filter_is_written_does_not_nest(monkeypatch) -> None:

@@ -79,10 +79,15 @@ while True:
 
 
 class Checker:
-    """Tries the protections of one sandbox."""
+    """Tries the protections of one sandbox. `burst` runs code in the burst tier, where that is wanted: then a
+    protection holds if it holds there too.
+    """
 
-    def __init__(self, engine: Engine, image: Image, run: Runs, waived: Sequence[str]) -> None:
+    def __init__(
+        self, engine: Engine, image: Image, run: Runs, waived: Sequence[str], burst: Runs | None = None
+    ) -> None:
         self._engine, self._image, self._run, self._waived = engine, image, run, waived
+        self._burst = burst
 
     async def quick(self) -> list[Protection]:
         """What one container shows, and the limits that the engine says it cannot hold."""
@@ -98,17 +103,21 @@ class Checker:
             for each in (self._memory, self._processes, self._processor, self._time, self._output)
         ]
         pinned = self._told("image-by-digest", self._image.pinned, f"{self._image.digest}")
-        return [*await self._probed(), *limits, pinned]
+        probed = await self._probed()
+        if self._burst is not None:
+            nested = await self._probed(self._burst)
+            probed = [there if each.holds else each for each, there in zip(probed, nested, strict=True)]
+        return [*probed, *limits, pinned]
 
     def _told(self, name: str, holds: bool, detail: str) -> Protection:
         required = name not in self._waived and name not in ADVISED
         return Protection(name, holds, required, " ".join(detail.split())[:200])
 
-    async def _probed(self) -> list[Protection]:
+    async def _probed(self, run: Runs | None = None) -> list[Protection]:
         code = (files("toolcrib_sandbox.guest") / "probe.py").read_text("utf-8")
         with _listening(self._engine.is_local) as places:
             given = {"host.json": json.dumps(places).encode()}
-            result = await self._run(RunRequest(code, inputs=given, limits=_LIMITS))
+            result = await (run or self._run)(RunRequest(code, inputs=given, limits=_LIMITS))
         try:
             found: dict[str, Any] = json.loads(result.stdout)
             told = {name: (found[name][0] is True, str(found[name][1])) for name in PROBED}

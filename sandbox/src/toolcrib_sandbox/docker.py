@@ -136,7 +136,7 @@ class DockerSandbox:
     async def check(self) -> Sequence[Protection]:
         """Try every protection on this engine, and say which hold."""
         image = await self._in_thread(self._find_image)
-        return [*await self._checker(image).everything(), await self._dies_with_owner(image)]
+        return [*await self._checker(image, whole=True).everything(), await self._dies_with_owner(image)]
 
     # --- opening
 
@@ -166,8 +166,15 @@ class DockerSandbox:
         name = self.settings.image
         return self.engine.image(local_image.ensure(self.engine) if name == LOCAL_IMAGE else name)
 
-    def _checker(self, image: Image) -> Checker:
-        return Checker(self.engine, image, lambda request: self._once(image, request), self.settings.waive)
+    def _checker(self, image: Image, *, whole: bool = False) -> Checker:
+        async def burst(request: RunRequest) -> RunResult:
+            # Where it is forbidden, runs are single-use, and that is what holds.
+            return await self._burst(image, request) or await self._once(image, request)
+
+        nested = burst if whole and self.settings.tier == "burst" else None
+        return Checker(
+            self.engine, image, lambda request: self._once(image, request), self.settings.waive, nested
+        )
 
     async def _dies_with_owner(self, image: Image) -> Protection:
         def die() -> bool:
