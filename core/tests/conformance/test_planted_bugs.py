@@ -552,7 +552,7 @@ def test_a_call_that_goes_on_when_its_time_is_up_is_caught():
             await asyncio.Event().wait()
         return {"notes": len(self.load())}
 
-    said = told(planted(count_notes, grace=0.1), "timeouts")
+    said = told(planted(count_notes, grace=1.0), "timeouts")
     assert "notes.count_notes: does not keep the call's deadline: with no time left" in said
 
 
@@ -571,15 +571,17 @@ def test_a_tool_that_is_not_to_be_cancelled_is_caught():
     @tool(effect="read")
     async def count_notes(self) -> dict:
         """How many notes there are, whatever happens."""
-        for _ in range(8):
+        for _ in range(50):
             try:
                 await asyncio.sleep(0.02)
             except asyncio.CancelledError:
                 continue
         return {"notes": len(self.load())}
 
-    said = told(planted(count_notes, grace=0.1), "cancellation")
-    assert "notes.count_notes: does not end when it is cancelled" in said
+    (said,) = suite(count_notes, grace=0.6).run("cancellation").problems
+    assert said.startswith(
+        "notes.count_notes: does not end when it is cancelled: it goes on for more than 0.6 s"
+    )
 
 
 def test_a_tool_that_has_another_end_than_its_cancellation_is_caught():
@@ -640,5 +642,5 @@ def test_a_lock_that_a_cancelled_call_keeps_is_caught():
         lock.release()
         return await Notes.put_note(self, name, text)
 
-    said = told(planted(put_note, grace=0.2), "cancellation")
+    said = told(planted(put_note, grace=1.0), "cancellation")
     assert "notes.put_note: no longer works after a cancelled call: Late" in said

@@ -304,7 +304,7 @@ def test_a_tool_that_goes_on_past_its_deadline_is_caught_without_long_waiting():
     async def make(self, ctx: CallContext) -> dict:
         return await self.send(make_context(secrets={"desk": SECRET}))
 
-    said = problems(suite(**made(make), grace=0.2), "timeouts")
+    said = problems(suite(**made(make), grace=1.0), "timeouts")
     assert "desk.make_thing: does not keep the call's deadline, and its vendor does not answer" in said
 
 
@@ -378,7 +378,7 @@ def test_a_connection_that_a_cancelled_call_keeps_is_caught():
             writer.close()
         await self.client.close()
 
-    said = problems(suite(**made(make), close=close, grace=0.5), "cancellation")
+    said = problems(suite(**made(make), close=close, grace=1.0), "cancellation")
     assert "desk.make_thing: its connection stays open after it was cancelled: 1 were open before" in said
 
 
@@ -394,7 +394,7 @@ def test_a_lock_that_a_cancelled_call_keeps_is_caught():
             ):
                 lock.release()
 
-    said = problems(suite(**made(make), grace=0.5), "cancellation")
+    said = problems(suite(**made(make), grace=1.0), "cancellation")
     assert "desk.make_thing: no longer works after a cancelled call" in said
 
 

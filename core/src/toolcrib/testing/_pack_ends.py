@@ -127,7 +127,8 @@ async def _cancelled(stand: Stand, tool: Tool, given: Given) -> AsyncIterator[st
     else:
         vendor = None  # it sends nothing
         for turns in _TURNS:
-            told += await _cancel(stand, tool, given, turns) or ()
+            if not told:
+                told += await _cancel(stand, tool, given, turns) or ()
     for problem in dict.fromkeys(told):
         yield problem
     if told:
