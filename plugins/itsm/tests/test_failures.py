@@ -229,6 +229,35 @@ async def test_a_redirect_is_not_followed_with_the_password(way, world, ctx):
     assert way.sent == ["GET"]
 
 
+async def passes(inner, request):
+    return await inner.handle_async_request(request)
+
+
+@pytest.mark.parametrize("read", ["get_ticket", "list_journal"])
+async def test_a_password_that_ends_in_the_middle_of_a_read_gives_no_half_of_it(way, world, ctx, read):
+    """Where every request carries the password, there is no session to renew: the call is refused."""
+    call = getattr(way.itsm, read)
+    assert await call(world.known, ctx=ctx)
+    assert len(way.sent) > 1, "a call of one request has no middle"
+    way.sent.clear()
+    way.befall(passes)
+    way.befall(answers(401, {"error": {"message": "User Not Authenticated", "msg": "Invalid Login"}}))
+    with pytest.raises(VendorRefused, match="401"):
+        await call(world.known, ctx=ctx)
+    assert way.sent == ["GET", "GET"]
+
+
+async def test_a_password_that_ends_between_looking_and_writing_changes_nothing(way, world, ctx):
+    before = world.state()
+    way.befall(
+        answers(401, {"error": {"message": "User Not Authenticated", "msg": "Invalid Login"}}), "PATCH"
+    )
+    with pytest.raises(VendorRefused, match="401") as refused:
+        await way.itsm.update_incident(world.known, {"priority": "low"}, ctx=ctx)
+    assert refused.value.happened is False and way.sent.count("PATCH") == 1
+    assert world.state() == before
+
+
 @pytest.mark.parametrize(
     ("secret", "words"),
     [
