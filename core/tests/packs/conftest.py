@@ -18,6 +18,7 @@ import pytest
 from toolcrib.config import Config, PackSettings
 from toolcrib.packs import LoadedPack, LoadedPacks, Lock, LockedPack, _guard, load_packs
 from toolcrib.packs._discover import Found, discover
+from toolcrib.packs._files import read_files
 from toolcrib.packs._inspect import inspect_pack
 
 GOOD = '''
@@ -42,6 +43,10 @@ class Kit(Toolkit):
 def toolcrib_toolkits(config: PackConfig) -> list[Toolkit]:
     return [Kit()]
 '''
+
+
+_LOOKED_AT: dict[tuple[Any, ...], LockedPack] = {}
+"""Looking at a pack takes a process. Most tests lock one of a few packs, to see what loads afterwards."""
 
 
 @dataclass
@@ -113,10 +118,22 @@ class Shelf:
         """Lock packs as `toolcrib packs lock` would, in this order."""
         lock = Lock.read(self.lock_file)
         for name in names or ("pack_one",):
-            pack, _ = inspect_pack(self.found(name), self.config)
+            pack = self._looked_at(name)
             lock = lock.changed({name: replace(pack, sequence=lock.next_sequence)})
         lock.write(self.lock_file)
         return lock
+
+    def _looked_at(self, name: str) -> LockedPack:
+        """What the inspection says, which is asked once for the same files with the same settings."""
+        found = self.found(name)
+        settings = self.config.packs.get(name)
+        key = (
+            *(found.name, found.distribution, found.version, found.module, found.editable),
+            *(read_files(found).hash, repr(settings), self.config.tenant),
+        )
+        if key not in _LOOKED_AT:
+            _LOOKED_AT[key], _ = inspect_pack(found, self.config)
+        return _LOOKED_AT[key]
 
     def alter(self, name: str, **facts: Any) -> None:
         """Change what the lock says about a pack."""
