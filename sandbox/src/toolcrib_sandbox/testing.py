@@ -181,8 +181,16 @@ def _stop(state: dict[str, Any]) -> None:
             end = time.monotonic() + 20
             while _runs(pid) and time.monotonic() < end:
                 time.sleep(0.05)
-    shutil.rmtree(state.get("data") or "/nonexistent", ignore_errors=True)
+    data = Path(state.get("data") or "/nonexistent")
+    for mount in reversed(_mounts_below(data)):  # of the host's network, if a container had it
+        subprocess.run(["umount", "--lazy", mount], check=False)  # noqa: S603, S607
+    shutil.rmtree(data, ignore_errors=True)
     (_FOLDER / "state.json").unlink(missing_ok=True)
+
+
+def _mounts_below(folder: Path) -> list[str]:
+    targets = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    return [target for target in targets if target.startswith(f"{folder}/")]
 
 
 def _runs(pid: int) -> bool:
