@@ -209,8 +209,15 @@ def expected(plain: Plain, who: Principal, tool: Tool, facts: Facts, *, with_row
     if None in reviews.values():
         return Expected("deny")
     quotas = plain.matching("p3", who, tool, ctx)
+    if of_secrets := frozenset(row for row in (*reviews, *quotas) if is_of_a_secret_alone(row)):
+        return Expected("deny", of_secrets)  # Casbin says that it matches, and nobody can be asked
     verdict = "review" if reviews else "allow"
     return Expected(verdict, rows and frozenset(rows), frozenset(reviews), frozenset(quotas))
+
+
+def is_of_a_secret_alone(row: str) -> bool:
+    kind, _, _, name, act, *_ = row.split(", ")
+    return name.startswith("secret:") or (kind == "p2" and act == "use")
 
 
 @dataclass(frozen=True)
