@@ -288,7 +288,7 @@ class Conformance(PackConformance):
     @contextmanager
     def prepare(self):
         with Path({NOTED!r}).open("a") as noted:
-            print("began", file=noted)
+            print("began", file=noted, flush=True)
             yield "a server"
             print("ended", file=noted)
     @contextmanager

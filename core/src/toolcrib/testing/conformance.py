@@ -72,7 +72,8 @@ class PackConformance:
 
     def prepare(self) -> AbstractContextManager[Any]:
         """Entered once, before the first check, and left after the last: what takes long to start and serves
-        all of them, such as a real server. What it gives is `self.prepared`.
+        all of them, such as a real server. What it gives is `self.prepared`. `toolcrib packs check` may
+        end the process, and all that it started, instead of leaving it.
         """
         return nullcontext()
 
