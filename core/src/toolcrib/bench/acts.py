@@ -6,6 +6,9 @@ config maps it. What is asked is the policy that was in force last, without its 
 froze everything can undo it; `r.ctx.args` are the act's arguments. A review row counts as satisfied only
 where it names `requester`; who does an act is who asked for it, so a refusal names those who may do it alone.
 
+Only `unfreeze` lets a frozen tool go on: `rollback` and `import`, which replace all rows, carry today's
+frozen rows over.
+
 This guards the command, not the files: whoever may write those needs no command.
 """
 
@@ -14,14 +17,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from toolcrib.bench.diff import Change, diff_everywhere
-from toolcrib.bench.edit import without_frozen
+from toolcrib.bench.edit import freeze, frozen, without_frozen
 from toolcrib.bench.gate import objections
 from toolcrib.bench.tools import NamedTool, tools_of_rows
 from toolcrib.decisions import Decision
@@ -37,6 +40,8 @@ __all__ = ["ACTS", "Act", "Desk", "Proposal", "restore_tests"]
 Act: TypeAlias = Literal["freeze", "unfreeze", "promote", "demote", "rollback", "import"]
 ACTS: tuple[Act, ...] = ("freeze", "unfreeze", "promote", "demote", "rollback", "import")
 
+_REPLACING: tuple[Act, ...] = ("rollback", "import")
+"""What replaces all rows, and so would take a freeze back without the right to."""
 _AGENT = "toolcrib"
 _SUBJECT = f"agent:{_AGENT}"
 _SELF = f"p, {_SUBJECT}, *, policy.*, destructive, True, allow"
@@ -49,7 +54,8 @@ _MANY = 50
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A change that was not made yet. `before` is None where what stands there cannot be read; `arguments`
-    say what is done, for conditions and for the record.
+    say what is done, for conditions and for the record. `still_frozen` are tools whose frozen rows were
+    carried over into `after`.
     """
 
     act: Act
@@ -60,6 +66,7 @@ class Proposal:
     why: str
     added: Sequence[str] = field(default_factory=tuple)
     removed: Sequence[str] = field(default_factory=tuple)
+    still_frozen: Sequence[str] = field(default_factory=tuple)
 
     @property
     def changes_nothing(self) -> bool:
@@ -84,6 +91,9 @@ class Desk:
         """A change to `after`; raises `PolicyError` if that would not be put in force: it does not load,
         lint finds errors in it, its tests fail, or a property is violated.
         """
+        still = self._still_frozen(before, after) if act in _REPLACING else []
+        if still:
+            after = replace(after, rows=freeze(after.rows, still), numbers=None)
         policy = after.policy()
         found = objections(after, policy, list(self.crib.registry), self.crib.config.tenant)
         if found:
@@ -103,6 +113,7 @@ class Desk:
             why,
             tuple((new - old).elements()),
             tuple((old - new).elements()),
+            tuple(still),
         )
 
     def differences(self, proposal: Proposal) -> list[Change] | None:
@@ -139,13 +150,24 @@ class Desk:
         self.crib.policy_history.keep(after, policy, by=self.person, why=proposal.why)
         return policy.revision
 
+    @cached_property
+    def _in_force(self) -> Texts | None:
+        """The policy that was in force last; None in a new crib."""
+        with suppress(PolicyError):  # a policy that does not load is why people roll back
+            self.crib.policy()
+        return self.crib.policy_history.last()
+
+    def _still_frozen(self, before: Texts | None, after: Texts) -> list[str]:
+        """The tools frozen in the rows that stand there or in those in force, and not in `after`."""
+        standing = [texts for texts in (before, self._in_force) if texts is not None]
+        stopped = dict.fromkeys(tool for texts in standing for tool in frozen(texts.rows))
+        return [tool for tool in stopped if tool not in frozen(after.rows)]
+
     # --- who may
 
     @cached_property
     def _authority(self) -> Policy:
-        with suppress(PolicyError):  # a policy that does not load is why people roll back
-            self.crib.policy()
-        texts = self.crib.policy_history.last() or self.texts()
+        texts = self._in_force or self.texts()
         return Policy.of(texts.model, f"{without_frozen(texts.rows)}\n{_SELF}\n")
 
     def _decide(self, proposal: Proposal, person: str) -> Decision:
@@ -193,6 +215,7 @@ class Desk:
             revision=proposal.policy.revision,
             added=list(proposal.added[:_MANY]),
             removed=list(proposal.removed[:_MANY]),
+            still_frozen=list(proposal.still_frozen),
             rows_added=len(proposal.added),
             rows_removed=len(proposal.removed),
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from toolcrib.bench.cells import Cell, always
-from toolcrib.bench.edit import add_rows, remove_rows
+from toolcrib.bench.edit import add_rows, frozen, remove_rows, row_text
 from toolcrib.bench.view import View
 from toolcrib.decisions import Row
 from toolcrib.errors import PolicyError
@@ -130,6 +130,8 @@ class Rollout:
         return remove_rows(self.texts.rows, [(row.kind, row.values) for row in rows])
 
     def _is_exact(self, row: Row) -> bool:
+        if frozen(row_text(row.kind, row.values)):
+            return False  # whoever may promote may not for that unfreeze
         *named, effect = row.values[:4]
         return named == [self.subject, self.tenant, self.tool.name] and effect in ("*", self.tool.effect)
 

@@ -99,6 +99,9 @@ def _show(proposal: Proposal, changes: list[Change] | None) -> None:
             out.print(f"{sign} {plain(row)}", style=style, soft_wrap=True)
         if len(rows) > _SHOWN:
             out.print(f"{sign} … {len(rows) - _SHOWN} rows more", style=style)
+    if proposal.still_frozen:
+        stopped = plain(", ".join(proposal.still_frozen))
+        out.print(f"Still frozen, as now: {stopped}. Only `toolcrib unfreeze` lets it go on.", soft_wrap=True)
     if proposal.changes_nothing:
         out.print("It is so already; nothing changes.")
         return
@@ -118,6 +121,7 @@ def _report(proposal: Proposal, changes: list[Change] | None, revision: str | No
                 "revision": revision or proposal.policy.revision,
                 "added": list(proposal.added),
                 "removed": list(proposal.removed),
+                "still_frozen": list(proposal.still_frozen),
                 "changes": None if changes is None else [one.as_dict() for one in changes],
             }
         )

@@ -27,8 +27,8 @@ def rollback(desk: Desk, revision: str, with_tests: bool, yes: bool, dry_run: bo
     """Bring a REVISION back that was in force before (`toolcrib policy log`), after showing what that
     changes.
 
-    It works where the policy that stands there does not load, too. You need a row that allows you
-    policy.rollback.
+    It works where the policy that stands there does not load, too. What is frozen now stays frozen. You need
+    a row that allows you policy.rollback.
     """
     from toolcrib.bench.acts import restore_tests
 
@@ -64,7 +64,8 @@ def _standing(acts: ActDesk) -> Texts | None:
 def import_rows(desk: Desk, file: Path, yes: bool, dry_run: bool, as_json: bool) -> None:
     """Replace all rows by those of FILE, a policy.csv; for a policy in a database, the way in.
 
-    You need a row that allows you policy.import, in the policy as it is or, where there is none yet, in FILE.
+    What is frozen now stays frozen. You need a row that allows you policy.import, in the policy as it is or,
+    where there is none yet, in FILE.
     """
     from toolcrib.policy import MODEL, Texts
     from toolcrib.policy._files import read_text

@@ -265,12 +265,72 @@ def test_rollback_brings_every_byte_back(bench: Any) -> None:
     before = bench.rows
     bench.run("doctor")
     first = entries(bench)[0]["revision"]
-    bench.run("freeze", "toys.add", "--yes")
+    bench.rows += "p, agent:b, acme, toys.add, write, True, deny\n"
+    bench.run("doctor")
     done = bench.run("policy", "rollback", first[:6], input="y\n")
     assert done.exit_code == 0, done.output
-    assert f"- {FROZEN}" in done.output
+    assert "- p, agent:b, acme, toys.add, write, True, deny" in done.output
     assert bench.rows.encode() == before.encode()
     assert bench.acts()[-1]["arguments"] == {"revision": first}
+
+
+def frozen_since(bench: Any) -> str:
+    """A revision of before `toys.add` was frozen."""
+    bench.run("doctor")
+    first = entries(bench)[0]["revision"]
+    assert bench.run("freeze", "toys.add", "--yes").exit_code == 0
+    return str(first)
+
+
+def test_a_rollback_keeps_frozen_what_is_frozen_now(bench: Any) -> None:
+    first = frozen_since(bench)
+    bench.rows += "p, agent:b, acme, toys.add, write, True, deny\n"
+    done = bench.run("policy", "rollback", first, "--yes")
+    assert done.exit_code == 0, done.output
+    assert "Still frozen, as now: toys.add." in done.output
+    assert f"- {FROZEN}" not in done.output
+    assert "agent:b" not in bench.rows, "all else goes back"
+    assert orjson.loads(bench.run("freeze", "--json").stdout) == ["toys.add"]
+    assert bench.acts()[-1]["still_frozen"] == ["toys.add"]
+    assert bench.run("unfreeze", "toys.add", "--yes").exit_code == 0
+    assert entries(bench)[0]["revision"] == first, "and with that right, every byte is back"
+
+
+@pytest.mark.parametrize("broken", [b"p, half a ro", b"\0\xff\xfe", None], ids=["half", "binary", "gone"])
+def test_what_was_frozen_in_force_stays_so_where_the_rows_do_not_load(
+    bench: Any, broken: bytes | None
+) -> None:
+    first = frozen_since(bench)
+    path = bench.folder / "policies" / "policy.csv"
+    path.unlink()
+    if broken is not None:
+        path.write_bytes(broken)
+    assert bench.run("policy", "rollback", first, "--yes").exit_code == 0
+    assert FROZEN in bench.rows
+
+
+def test_a_rollback_to_what_was_frozen_adds_nothing_twice(bench: Any) -> None:
+    frozen_since(bench)
+    (second, _) = entries(bench)
+    bench.rows += "p, agent:b, acme, toys.add, write, True, deny\n"
+    told = bench.run("policy", "rollback", second["revision"], "--yes", "--json")
+    assert orjson.loads(told.stdout)["still_frozen"] == []
+    assert bench.rows.count(FROZEN) == 1
+
+
+def test_neither_rollback_nor_import_nor_promote_is_a_right_to_unfreeze(make: Callable[..., Any]) -> None:
+    acts = ("freeze", "rollback", "import", "promote")
+    rows = "".join(f"p, user:dana, acme, policy.{act}, destructive, True, allow\n" for act in acts)
+    bench = make(f"p, *, acme, toys.*, *, True, allow\n{rows}")
+    file = bench.folder / "new.csv"
+    file.write_text(bench.rows)
+    first = frozen_since(bench)
+    assert isinstance(bench.run("unfreeze", "toys.add", "--yes").exception, CallDenied)
+    assert bench.run("policy", "rollback", first, "--yes").exit_code == 0
+    assert bench.run("policy", "import", str(file), "--yes").exit_code == 0
+    promoted = bench.run("rollout", "promote", "toys.add", "--tenant", "*", "--yes")
+    assert "says more than that" in str(promoted.exception)
+    assert orjson.loads(bench.run("freeze", "--json").stdout) == ["toys.add"]
 
 
 @pytest.mark.parametrize("broken", [b"p, half a ro", b"\0\xff\xfe", None], ids=["half", "binary", "gone"])
