@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from toolcrib.cli.policy import policy
-from toolcrib.errors import PolicyError, UnknownTool
+from toolcrib.errors import ConfigError, PolicyError, UnknownTool
 from toolcrib.policy._model import MODEL
 
 ROWS = """\
@@ -25,6 +25,8 @@ ALICE = ("explain", "crm.set_stage", "--agent", "writer", "--user", "alice")
 
 
 class Installed:
+    schema: Any = None
+
     def __init__(self, name: str, effect: str, preview: Any) -> None:
         self.name, self.effect, self.preview = name, effect, preview
         self.labels, self.idempotent, self.pack = frozenset[str](), False, "crm"
@@ -164,9 +166,99 @@ def test_a_tool_that_is_not_installed_needs_its_effect(run: Any, desk: Desk) -> 
     assert output.startswith("allow\n")
 
 
-def test_a_named_effect_needs_no_crib(run: Any, desk: Desk) -> None:
-    run("explain", "crm.other", "--agent", "writer", "--effect", "write")
-    assert desk.opened == 0
+def test_a_named_effect_needs_no_packs_that_open(run: Any, desk: Desk, monkeypatch: Any) -> None:
+    def broken() -> Any:
+        raise ConfigError("there is no pack")
+
+    monkeypatch.setattr(desk, "crib", broken)
+    named = ("explain", "crm.other", "--agent", "writer", "--user", "alice", "--before", "a=1")
+    output = run(*named, "--effect", "write")
+    assert "The packs are left out: there is no pack" in output
+    assert "\nallow\n" in output
+    with pytest.raises(ConfigError):
+        run(*named)
+
+
+# --- what the tool itself says ---
+
+
+@pytest.fixture
+def update(desk: Desk) -> Installed:
+    """An installed tool with a schema, for which a large amount is reviewed."""
+    tool = desk.tools["crm.set_stage"]
+    tool.schema = {
+        "type": "object",
+        "properties": {"id": {"type": "string"}, "changes": {"type": "object"}, "limit": {"default": 20}},
+        "required": ["id", "changes"],
+        "additionalProperties": False,
+    }
+    return tool
+
+
+LARGE = ("--before", "stage=Open", "--arg", "id=1")
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_misspelt_argument_is_wrong_usage_and_gets_no_answer(
+    run: Any, update: Installed, more: tuple[str, ...]
+) -> None:
+    output = run(*ALICE, *LARGE, "--arg", "change.amount=150000", *more, code=2)
+    assert "crm.set_stage has no argument 'change'" in " ".join(output.split())
+    assert "Did you mean 'changes'?" in output
+    assert "allow" not in output
+    assert run(*ALICE, *LARGE, "--arg", "changes.amount=150000").startswith("review\n"), "rightly spelt"
+    assert run(*ALICE, *LARGE, "--arg", "changes.amount=5").startswith("allow\n")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"id": {}}, "additionalProperties": True},
+        {"properties": {"id": {}}, "patternProperties": {"^x": {}}},
+        {"properties": {}},
+        None,
+    ],
+)
+def test_a_tool_that_may_take_any_argument_is_asked_about_any(
+    run: Any, update: Installed, schema: Any
+) -> None:
+    update.schema = schema
+    assert run(*ALICE, *LARGE, "--arg", "xtra=1").startswith("allow\n")
+
+
+def test_a_tool_without_arguments_takes_none(run: Any, update: Installed) -> None:
+    update.schema = {"properties": {}, "additionalProperties": False}
+    assert "There is none" in run(*ALICE, *LARGE, code=2)
+    assert run(*ALICE, "--before", "stage=Open").startswith("allow\n")
+
+
+def test_what_a_call_must_have_is_noted(run: Any, update: Installed) -> None:
+    output = run(*ALICE, "--before", "stage=Open", "--arg", "id=1")
+    assert output.startswith("allow\n"), "a decision can be asked for"
+    assert "note: crm.set_stage requires changes; a call without is refused as invalid" in output
+    bare = json.loads(run(*ALICE, "--before", "stage=Open", "--json"))
+    assert bare["notes"][0].startswith("crm.set_stage requires id and changes")
+    whole = json.loads(run(*ALICE, *LARGE, "--arg", "changes.amount=5", "--json"))
+    assert whole["notes"] == []
+
+
+def test_a_default_is_seen_as_in_a_call(run: Any, desk: Desk, update: Installed) -> None:
+    rows = ROWS + 'p, *, *, crm.*, *, has(r.ctx, "args.limit") and r.ctx.args.limit == 20, deny\n'
+    (desk.policy_folder / "policy.csv").write_text(rows)
+    assert run(*ALICE, *LARGE).startswith("deny\n")
+    assert run(*ALICE, *LARGE, "--arg", "limit=5").startswith("allow\n")
+
+
+def test_an_installed_tool_has_its_own_effect(run: Any, update: Installed) -> None:
+    output = run(*ALICE, *LARGE, "--effect", "read", code=2)
+    assert "its effect is write, not read" in " ".join(output.split())
+    assert run(*ALICE, *LARGE, "--effect", "write").startswith("allow\n")
+
+
+def test_a_tool_without_a_preview_has_no_before(run: Any, update: Installed) -> None:
+    update.preview = None
+    assert "has no preview" in run(*ALICE, *LARGE, code=2)
+    assert run(*ALICE, "--arg", "id=1").startswith("allow\n"), "and waits for none"
 
 
 def test_a_label_of_the_session(run: Any, desk: Desk) -> None:

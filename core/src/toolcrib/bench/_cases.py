@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from toolcrib._nearest import did_you_mean
+from toolcrib.bench._arguments import defaults, unknown
 from toolcrib.bench._known_tools import KnownTool
 from toolcrib.bench._table_files import Broken, check_keys, plain
 from toolcrib.effects import EFFECTS, USE
@@ -269,17 +270,12 @@ def _arguments(node: yaml.Node | None, tool: KnownTool) -> Mapping[str, Any]:
     What the tool requires may be missing: a case says what matters to it.
     """
     given = _record(node, "arguments")
-    properties = (tool.schema or {}).get("properties", {})
-    if node is not None and properties:
-        for name in given:
-            if name not in properties:
-                rule = f"the arguments of {tool.name} are {', '.join(properties)}"
-                what, remedy = f"{tool.name} has no argument {name!r:.60}", did_you_mean(name, properties)
-                raise Broken(what, rule, remedy, _line(node))
-    if not tool.fills:
-        return given
-    defaults = {name: one["default"] for name, one in properties.items() if "default" in one}
-    return {**defaults, **given}
+    if node is not None and (found := unknown(tool, given)):
+        name, names = found
+        rule = f"the arguments of {tool.name} are {', '.join(names)}" if names else f"{tool.name} has none"
+        what = f"{tool.name} has no argument {name!r:.60}"
+        raise Broken(what, rule, did_you_mean(name, names), _line(node))
+    return {**defaults(tool), **given}
 
 
 def _before(node: yaml.Node | None, tool: KnownTool) -> Any:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import click
@@ -12,14 +11,14 @@ import click
 from toolcrib.cli._lazy import LazyGroup
 from toolcrib.cli._pairs import pair
 from toolcrib.cli._print import as_json, console, emit_json, plain
-from toolcrib.effects import EFFECTS, USE, Act, Effect
-from toolcrib.errors import PolicyError, UnknownTool
+from toolcrib.effects import EFFECTS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from toolcrib.decisions import Decision, Row
-    from toolcrib.policy import Explanation, Governed, RowResult
+    from toolcrib.effects import Effect
+    from toolcrib.policy import Explanation, RowResult
 
 __all__ = ["policy"]
 
@@ -40,21 +39,6 @@ class Desk(Protocol):
 
     def crib(self) -> Any:
         """The crib, assembled now."""
-
-
-@dataclass(frozen=True)
-class _Named:
-    """A tool that is not installed, as far as policy can see it."""
-
-    name: str
-    effect: Act
-    labels: frozenset[str] = frozenset()
-    idempotent: bool = False
-    preview: None = None
-
-    @property
-    def pack(self) -> str:
-        return self.name.partition(".")[0]
 
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -141,67 +125,33 @@ def explain(
     """Decide one call to TOOL without making it, and say why. TOOL may be a secret: secret:PACK.NAME.
 
     VALUEs are JSON where they can be (`amount=5`), else text; `a.b=1` is a field of a field. An argument
-    that a row reads and that is missing here is wrong usage (exit code 2), not a deny.
+    that the tool has not, or that a row reads and that is missing here, is wrong usage (exit code 2).
     """
+    from toolcrib.cli._asked import asked_tool, check_told, told_arguments, told_notes
     from toolcrib.cli._remedy import print_remedy, remedy_dict
-    from toolcrib.policy import OPEN, Facts, Policy
+    from toolcrib.policy import NO_PREVIEW, OPEN, Facts, Policy
     from toolcrib.policy import explain as explain_call
     from toolcrib.principal import Principal
 
-    governed, has_preview = _tool(desk, tool, effect)
-    record = before or (OPEN if has_preview else None)
+    asked = asked_tool(desk, tool, cast("Effect | None", effect))
+    arguments = told_arguments(asked, arg, before)
+    record = before or (OPEN if asked.has_preview else NO_PREVIEW)
     principal = Principal(agent, user, tenant or desk.tenant)
-    facts = Facts(arg, frozenset(label), record)
-    if (sandbox := getattr(governed, "sandbox", None)) is not None:
-        sandbox.fill(facts, getattr(governed, "schema", None))
+    facts = Facts(arguments, frozenset(label), record)
+    if asked.sandbox is not None:
+        asked.sandbox.fill(facts, asked.schema)
     policy = Policy.load(desk.policy_folder)
-    found = explain_call(policy, principal, governed, facts)
-    _check_told(found, governed.name, arg)
+    found = explain_call(policy, principal, asked, facts)
+    check_told(found, asked.name, arguments)
+    notes = told_notes(asked, arguments)
     if as_json:
-        emit_json({**_as_dict(found), **remedy_dict(policy, principal, governed, facts)})
+        remedies = remedy_dict(policy, principal, asked, facts)
+        emit_json({**_as_dict(found), **remedies, "notes": list(notes)})
     else:
         _print(found)
-        print_remedy(policy, principal, governed, facts)
-
-
-def _check_told(found: Explanation, tool: str, arguments: Mapping[str, Any]) -> None:
-    """A call is not denied for an argument that only the question lacks; raises `UsageError`.
-
-    Where a deny row matches, or no row allows anything, the answer does not hang on it.
-    """
-    lacking: dict[str, str] = {}
-    for one in found.considered:
-        root, _, path = one.absent.partition(".")
-        if root == "args" and path.partition(".")[0] not in arguments:
-            lacking.setdefault(path, one.row.place)
-    rules = [one for one in found.considered if one.row.kind == "p" and one.outcome != "condition is false"]
-    denied = any(one.outcome == "matches" for one in rules if one.row.values[-1] == "deny")
-    allowed = any(one.row.values[-1] == "allow" for one in rules)
-    if lacking and found.decision.verdict == "deny" and allowed and not denied:
-        (path, place), *_ = lacking.items()
-        raise click.UsageError(
-            f"the argument {path} of {tool} is missing, so nothing was decided: {place} reads it. "
-            f"Give {' '.join(f'--arg {one}=VALUE' for one in lacking)} (null for a call that leaves it out)"
-        )
-
-
-def _tool(desk: Desk, name: str, effect: str | None) -> tuple[Governed, bool]:
-    """The tool, and whether it has a preview; one that is not installed might."""
-    from toolcrib.policy._facts import SECRET
-
-    if name.startswith(SECRET):
-        return _Named(name, USE), False
-    if effect is not None:
-        return _Named(name, cast("Effect", effect)), True
-    try:
-        tool = desk.crib().registry.get(name)
-    except UnknownTool as error:
-        raise PolicyError(
-            f"no tool {name!r} is installed, so its effect is not known",
-            rule="rows are chosen by the tool's effect",
-            remedy=f"Name it with --effect read|write|send|destructive. {error.remedy}",
-        ) from error
-    return tool, tool.preview is not None
+        print_remedy(policy, principal, asked, facts)
+        for note in notes:
+            console().print(plain(f"\nnote: {note}"), style="yellow", soft_wrap=True)
 
 
 def _as_dict(found: Explanation) -> dict[str, Any]:
