@@ -169,6 +169,19 @@ def test_matrix_at_the_terminal(run: Any) -> None:
         assert "✕" in output
 
 
+def test_a_page_that_cannot_be_written_is_a_clear_error(run: Any, tmp_path: Path) -> None:
+    there = tmp_path / "gone" / "x.html"
+    assert f"{there} cannot be written: No such file or directory" in run(
+        "matrix", "--html", str(there), code=1
+    )
+    there.parent.mkdir()
+    assert f"Wrote {there}" in run("matrix", "--html", str(there))
+
+
+def test_a_page_may_go_to_stdout(run: Any) -> None:
+    assert "<!doctype html>" in run("matrix", "--html", "-").lower()
+
+
 def test_a_matrix_with_many_roles_and_tools_stays_narrow(run: Any, desk: Desk) -> None:
     rows = "".join(f"p, role{number}, acme, pack{number % 7}.*, *, True, allow\n" for number in range(60))
     write(desk.policy_folder, rows)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from toolcrib.cli._bench import write_file
 from toolcrib.cli._cells import MARKS, STYLES, Desk, installed_tools, named_secrets, shortened, view_options
 from toolcrib.cli._print import as_json, console, emit_json, plain
 
@@ -30,7 +31,7 @@ LABEL = 38
     "--html",
     "page",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write a page, to read in a browser.",
+    help="Write a page, to read in a browser (-: print it).",
 )
 @click.option("--people", is_flag=True, help="A column for every user and agent, too.")
 @view_options
@@ -58,8 +59,8 @@ def matrix(
     if page is not None:
         from toolcrib.bench.page import html
 
-        page.write_text(html(found), encoding="utf-8")
-        click.echo(f"Wrote {page}", err=as_json)
+        write_file(str(page), html(found).encode())
+        click.echo(f"Wrote {page}", err=as_json or str(page) == "-")
     if as_json:
         emit_json(found.as_dict())
     elif page is None:
