@@ -124,6 +124,7 @@ _OTHERS: tuple[tuple[str, Severity, str, str], ...] = (
     ("TC606", "error", "unguarded-sandbox", "a tool that runs no code has no sandbox, and reading it denies"),
     ("TC607", "warning", "no-such-secret", "a row for a secret applies to names that a pack's config has"),
     ("TC608", "error", "review-of-secret", "a secret is used while the tool runs, when nobody can be asked"),
+    ("TC609", "error", "no-such-argument", "a condition speaks of arguments that the tool can have"),
 )  # fmt: skip
 
 RULES: Mapping[str, LintRule] = {

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from toolcrib.bench._truth import path_of
 
-__all__ = ["Read", "unguarded"]
+__all__ = ["Read", "asked_for", "unguarded"]
 
 _SOFT = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot, ast.In, ast.NotIn)
 _Known = frozenset[str]
@@ -33,6 +33,26 @@ def unguarded(condition: str) -> list[Read]:
     for read in _reads(ast.parse(condition, mode="eval").body, _NOTHING):
         found[read.path] = found.get(read.path, True) and read.bears_null
     return [Read(path, bears_null) for path, bears_null in found.items()]
+
+
+def asked_for(condition: str) -> list[str]:
+    """All paths that a condition reads or asks `has` for, in the order in which they stand there."""
+    return list(dict.fromkeys(_paths(ast.parse(condition, mode="eval").body)))
+
+
+def _paths(node: ast.AST) -> Iterator[str]:
+    path = _asked(node) if isinstance(node, ast.Call) else path_of(node)
+    if path is not None:
+        yield path
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from _paths(child)
+
+
+def _asked(node: ast.Call) -> str | None:
+    """The path of a `has`."""
+    path = node.args[1]
+    return path.value if isinstance(path, ast.Constant) and isinstance(path.value, str) else None
 
 
 def _reads(node: ast.AST, known: _Known, *, soft: bool = False) -> Iterator[Read]:
@@ -62,9 +82,8 @@ def _compared(node: ast.Compare, known: _Known) -> Iterator[Read]:
 def _known_if(node: ast.AST, *, holds: bool) -> _Known:
     """What is certainly there when a condition came to true (`holds`) or to false."""
     if isinstance(node, ast.Call):
-        path = node.args[1]
-        given = isinstance(path, ast.Constant) and isinstance(path.value, str) and holds
-        return _with_parents(str(path.value)) if given and isinstance(path, ast.Constant) else _NOTHING
+        path = _asked(node)
+        return _with_parents(path) if path and holds else _NOTHING
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         return _known_if(node.operand, holds=not holds)
     if isinstance(node, ast.BoolOp):
@@ -81,9 +100,9 @@ def _not_null(node: ast.AST, *, holds: bool) -> _Known:
     (op,), (right,) = node.ops, node.comparators
     if not isinstance(right, ast.Constant) or right.value is not None:
         return _NOTHING
-    path = path_of(node.left)
+    read = path_of(node.left)
     says = isinstance(op, ast.IsNot | ast.NotEq) == holds
-    return _with_parents(path) if path and says else _NOTHING
+    return _with_parents(read) if read and says else _NOTHING
 
 
 def _with_parents(path: str) -> _Known:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from toolcrib._nearest import did_you_mean
-from toolcrib.bench._guards import Read, unguarded
+from toolcrib.bench._argument_paths import known_names, may_have, may_lack
+from toolcrib.bench._findings import Severity
+from toolcrib.bench._guards import Read, asked_for, unguarded
 from toolcrib.bench._known_tools import KnownTool
 from toolcrib.bench._sheet import Sheet
 from toolcrib.bench._truth import path_of
@@ -96,13 +97,12 @@ def _remedy_object(name: str, stock: _Stock) -> str:
 
 def _check_reads(sheet: Sheet, row: Row, stock: _Stock) -> None:
     covered = stock.of(row.values[2], row.values[3])
-    for read in unguarded(row.values[4]):
+    reads = unguarded(row.values[4])
+    nowhere = _check_arguments(sheet, row, covered, [read.path for read in reads])
+    for read in reads:
         root, _, rest = read.path.partition(".")
-        if root == "args":
-            lacking = [
-                tool for tool in covered if _may_lack(tool, rest.split("."), bears_null=read.bears_null)
-            ]
-            _note_read(sheet, "TC603", row, read, lacking, "does not require it")
+        if root == "args" and not _is_below(read.path, nowhere):
+            _check_argument(sheet, row, read, rest.split("."), covered)
         elif root == "before":
             lacking = [tool for tool in covered if tool.has_preview is False]
             _note_read(sheet, "TC604", row, read, lacking, "has no preview")
@@ -112,60 +112,66 @@ def _check_reads(sheet: Sheet, row: Row, stock: _Stock) -> None:
             _note_read(sheet, "TC606", row, read, lacking, "has no sandbox")
 
 
-def _note_read(sheet: Sheet, id: str, row: Row, read: Read, lacking: list[KnownTool], why: str) -> None:
+def _check_argument(sheet: Sheet, row: Row, read: Read, names: list[str], covered: list[KnownTool]) -> None:
+    lacking = [tool for tool in covered if may_lack(tool, names, bears_null=read.bears_null)]
+    without = [tool for tool in lacking if not may_have(tool, names)]
+    if not without:
+        _note_read(sheet, "TC603", row, read, lacking, "does not require it", "nor do")
+        return
+    ordered = without + [tool for tool in lacking if tool not in without]
+    also = "and" if len(without) == len(lacking) else "nor surely have"
+    _note_read(sheet, "TC603", row, read, ordered, "has no such argument", also)
+
+
+def _note_read(
+    sheet: Sheet, id: str, row: Row, read: Read, lacking: list[KnownTool], why: str, also: str = "and"
+) -> None:
     if not lacking:
         return
-    others = f" (nor do {len(lacking) - 1} more)" if len(lacking) > 1 else ""
-    if why.startswith("has"):
-        others = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""
+    others = f" ({also} {len(lacking) - 1} more)" if len(lacking) > 1 else ""
     what = f"r.ctx.{read.path} is read unguarded, and {lacking[0].name} {why}{others}: calls would be denied"
     remedy = f'Ask first: has(r.ctx, "{read.path}") and …; or name only tools that have it'
     sheet.add(id, row, what, remedy, column="when", text=f"r.ctx.{read.path}")
 
 
-def _may_lack(tool: KnownTool, names: list[str], *, bears_null: bool) -> bool:
-    """Whether a call of the tool can lack an argument, or (`bears_null` is False) have null there."""
-    if tool.schema is None:
-        return False
-    place: Any = tool.schema
-    for index, name in enumerate(names):
-        shapes = list(_shapes(place, tool.schema))
-        found = [shape["properties"][name] for shape in shapes if name in shape.get("properties", {})]
-        if not found:
-            return True
-        is_given = any(name in shape.get("required", ()) for shape in shapes)
-        # Only the outermost arguments of Python-typed tools surely get their defaults before policy looks.
-        if not is_given and not (tool.fills and (index == 0 or "default" in found[0])):
-            return True
-        strict = not bears_null or index < len(names) - 1
-        if strict and _may_be_null(found[0], tool.schema, is_given=is_given):
-            return True
-        place = found[0]
-    return False
+def _check_arguments(sheet: Sheet, row: Row, covered: list[KnownTool], unguarded: list[str]) -> set[str]:
+    """Note arguments that none of the covered tools can ever have; their paths, as short as it shows."""
+    found: set[str] = set()
+    if not covered or row.values[2] == f"{_ADDED}.*":
+        return found
+    for path in asked_for(row.values[4]):
+        root, *names = path.split(".")
+        path = _nowhere(names, covered) if root == "args" and not _is_below(path, found) else ""
+        if path:
+            found.add(path)
+            _note_nowhere(sheet, row, path, covered, is_read=any(_is_below(one, {path}) for one in unguarded))
+    return found
 
 
-def _shapes(place: Any, schema: Mapping[str, Any], depth: int = 0) -> Iterator[Mapping[str, Any]]:
-    """What a place of a JSON Schema says, with references and alternatives followed (bounded)."""
-    if not isinstance(place, Mapping) or depth > 8:
-        return
-    yield place
-    reference = place.get("$ref")
-    if isinstance(reference, str) and reference.startswith("#/"):
-        target: Any = schema
-        for step in reference[2:].split("/"):
-            target = target.get(step) if isinstance(target, Mapping) else None
-        yield from _shapes(target, schema, depth + 1)
-    for key in ("anyOf", "oneOf", "allOf"):
-        for one in place.get(key, ()):
-            yield from _shapes(one, schema, depth + 1)
+def _nowhere(names: list[str], covered: list[KnownTool]) -> str:
+    """As much of a path as it takes to see that no tool has it; empty where one may."""
+    for end in range(1, len(names) + 1):
+        if not any(may_have(tool, names[:end], is_closed=True) for tool in covered):
+            return ".".join(["args", *names[:end]])
+    return ""
 
 
-def _may_be_null(place: Any, schema: Mapping[str, Any], *, is_given: bool) -> bool:
-    for shape in _shapes(place, schema):
-        kind = shape.get("type")
-        if kind == "null" or (isinstance(kind, list) and "null" in kind):
-            return True
-    return not is_given and isinstance(place, Mapping) and place.get("default") is None
+def _is_below(path: str, others: Iterable[str]) -> bool:
+    return any(path == one or path.startswith(f"{one}.") for one in others)
+
+
+def _note_nowhere(sheet: Sheet, row: Row, path: str, covered: list[KnownTool], *, is_read: bool) -> None:
+    _, *names = path.split(".")
+    others = f" (nor have {len(covered) - 1} more)" if len(covered) > 1 else ""
+    then = "calls are denied" if is_read else "asking for it always answers no"
+    what = f"{covered[0].name} has no argument {'.'.join(names)}{others}: {then}"
+    remedy = "Name an argument that it has (`toolcrib tools show`)"
+    known = {name for tool in covered for name in known_names(tool, names[:-1])}
+    # Tools that programs add may have it; and of a nested record one cannot be quite sure.
+    is_open = row.values[2] == "*" or any(may_have(tool, names) for tool in covered)
+    severity: Severity | None = "warning" if is_open and not is_read else None
+    sheet.add("TC609", row, what, did_you_mean(names[-1], known) if known else remedy, column="when",
+              text=path, severity=severity)  # fmt: skip
 
 
 def _check_labels(sheet: Sheet, row: Row, stock: _Stock) -> None:

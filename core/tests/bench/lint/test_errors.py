@@ -159,4 +159,5 @@ def test_what_does_not_load_is_an_error_and_what_would_always_deny_is_besides() 
         "TC604",
         "TC606",
         "TC608",
+        "TC609",
     }
