@@ -116,10 +116,14 @@ class Properties:
     tools: Sequence[Governed] = ()
 
 
+_WHAT = "properties are a TOML file, `properties.toml` in the policy's folder unless another is named"
+_WHERE = "Name the right file or folder, or write one: docs/reference/policy-check.md"
+
+
 def read_properties(file: Path) -> Properties:
     """Read a properties file strictly; raises `PolicyError` that names the place and the right key."""
     try:
-        data = tomllib.loads(read_text(file))
+        data = tomllib.loads(read_text(file, rule=_WHAT, remedy=_WHERE))
     except tomllib.TOMLDecodeError as error:
         raise _bad(file, f"it does not parse: {error}", "properties are TOML", "Correct the file") from None
     _known(file, "the file", data, ("property", "tools"))
@@ -147,6 +151,9 @@ def _property(file: Path, number: int, table: dict[str, Any]) -> Property:
         raise _bad(file, f"{name!r} has {len(kinds)} of them", rule, "Write one [[property]] for each")
     if tenants is not None and not _is_texts(tenants):
         raise _bad(file, f"{name!r}: tenants is no list of tenants", "tenants are names", "Write a list")
+    if tenants is not None and (not tenants or "*" in tenants):
+        what = "tenants names no tenant" if tenants else "tenants is empty"
+        raise _bad(file, f"{name!r}: {what}", "it would check nothing", "Leave it out for all tenants")
     return Property(name, kinds[0], _rule(file, name, kinds[0], table[kinds[0]]), tenants)
 
 
@@ -161,7 +168,7 @@ def _rule(file: Path, name: str, kind: str, value: Any) -> Kind:
         raise _bad(file, f"{name!r}: {error.what}", error.rule or "", error.remedy or "") from None
     if isinstance(rule, NeverBoth) and len(rule.tools) < 2:
         raise _bad(file, f"{name!r} names one tool", "two things nobody may both do", "Name two or more")
-    for field_name in ("tools", "to"):
+    for field_name in ("tools", "to", "effects", "labels", "of", "by"):
         if getattr(rule, field_name, None) == []:
             raise _bad(
                 file,

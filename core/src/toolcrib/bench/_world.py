@@ -70,19 +70,19 @@ class Tenant:
 
     def __init__(self, policy: Policy, name: str, mentioned: Collection[str], rows: Sequence[Row]) -> None:
         self.name, self._policy, self._index = name, policy, policy.index
-        self._mentioned, self._rows = mentioned, rows
+        self._mentioned, self.rows = mentioned, rows
         self._memo: dict[tuple[str, str, str], Reach] = {}
 
     @cached_property
     def _subjects(self) -> frozenset[str]:
         """Whoever a p or p2 row is for."""
-        return frozenset(row.values[0] for row in self._rows if row.kind != "g") | frozenset(self._mentioned)
+        return frozenset(row.values[0] for row in self.rows if row.kind != "g") | frozenset(self._mentioned)
 
     @cached_property
     def named(self) -> tuple[str, ...]:
         """Whoever a row names, in the order of the file, and who the properties mention."""
         found: dict[str, None] = {}
-        for row in self._rows:
+        for row in self.rows:
             found.setdefault(row.values[0])
             if row.kind == "g":
                 found.setdefault(row.values[1])
@@ -146,7 +146,7 @@ class World:
     ) -> None:
         self.policy = policy
         self.tools = {tool.name: tool for tool in tools}
-        self._mentioned, self._tenant = tuple(sorted(mentioned)), tenant
+        self._mentioned, self.tenant = tuple(sorted(mentioned)), tenant
         self._known: dict[str, Tenant] = {}
 
     def tenants(self, only: Sequence[str] | None = None) -> list[Tenant]:
@@ -175,7 +175,7 @@ class World:
     def _names(self) -> list[str]:
         rows = self.policy.rows
         named = [row.values[2 if row.kind == "g" else 1] for row in rows]
-        found = dict.fromkeys([self._tenant, *named] if self._tenant else named)
+        found = dict.fromkeys([self.tenant, *named] if self.tenant else named)
         found.pop(ANY, None)
         if any(row.kind == "p" and row.values[1] == ANY for row in rows):
             found.setdefault(SOME_TENANT)

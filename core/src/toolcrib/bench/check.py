@@ -14,10 +14,12 @@ from pathlib import Path
 
 from toolcrib.bench._finders import FINDERS
 from toolcrib.bench._properties import Properties, Property, UntrustedNeverSends, read_properties
+from toolcrib.bench._unnamed import subjects_of, tenants_of, unnamed
 from toolcrib.bench._witness import Witness
 from toolcrib.bench._world import World, matches
 from toolcrib.policy import Governed, Policy
 from toolcrib.policy._gentle import spare
+from toolcrib.principal import NOBODY
 
 __all__ = [
     "PROPERTIES",
@@ -55,7 +57,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """All properties of a file, on one revision; `tools` and `principals` ."""
+    """All properties of a file, on one revision; `tools` are counted, `tenants` those that were looked at."""
 
     revision: str
     findings: tuple[Finding, ...]
@@ -82,7 +84,9 @@ def check(
     stale = [_stale(one, installed[one.name]) for one in properties.tools if one.name in installed]
     stale = [note for note in stale if note]
     findings = tuple(_finding(world, one, stale) for one in properties.properties)
-    return Checked(policy.revision, findings, len(known), tuple(one.name for one in world.tenants()))
+    looked_at = (tenant for one in properties.properties for tenant in world.tenants(one.tenants))
+    tenants = tuple(dict.fromkeys(tenant.name for tenant in looked_at))
+    return Checked(policy.revision, findings, len(known), tenants)
 
 
 def _stale(said: Governed, found: Governed) -> str:
@@ -124,9 +128,24 @@ def _vacuous(world: World, one: Property) -> Iterator[str]:
         if not any(matches(pattern, name) for name in world.tools):
             more = "" if "*" in pattern else "; it is taken to have any effect"
             yield f"{pattern} is neither installed nor in [tools]{more}"
-    roles = {name for tenant in world.tenants(one.tenants) for name in tenant.named}
-    for name in getattr(rule, "to", ()):
-        if name != "*" and ":" not in name and name not in roles:
-            yield f"no row names the role {name}"
-    if isinstance(rule, UntrustedNeverSends) and not world.labelled(rule.labels):
-        yield f"no tool is known to return {' or '.join(rule.labels)}"
+    yield from _unnamed(world, one)
+    for label in rule.labels if isinstance(rule, UntrustedNeverSends) else ():
+        if not world.labelled([label]):
+            yield f"no tool is known to return {label}"
+
+
+def _unnamed(world: World, one: Property) -> Iterator[str]:
+    """The tenants, roles, users and agents of a property that no row names."""
+    tenants = tenants_of(world.policy.rows) | ({world.tenant} if world.tenant else set())
+    for tenant in one.tenants or ():
+        if note := unnamed(tenant, tenants, "the tenant"):
+            yield note
+    by = getattr(one.rule, "by", ())
+    people = (*getattr(one.rule, "to", ()), *(by if isinstance(by, list) else ()))
+    rows = (row for tenant in world.tenants(one.tenants) for row in tenant.rows) if people else ()
+    known = subjects_of(rows)
+    for name in people:
+        if name not in ("*", f"user:{NOBODY}") and (
+            note := unnamed(name, known, "" if ":" in name else "the role")
+        ):
+            yield note

@@ -42,15 +42,14 @@ def read_tools(file: Path) -> list[Governed]:
     """What `toolcrib tools list --json` wrote; raises `PolicyError` for anything else."""
     import orjson
 
-    text = read_text(file)
+    rule = 'a list of tools is JSON: [{"name": "crm.get_record", "effect": "read"}, …]'
+    remedy = "Write it with `toolcrib tools list --json`"
+    text = read_text(file, rule=rule, remedy=remedy)
     try:
         return named_tools(orjson.loads(text))
     except (orjson.JSONDecodeError, TypeError, KeyError, ValueError, AttributeError) as error:
-        raise PolicyError(
-            f"{file} is not a list of tools: {type(error).__name__}: {error}",
-            rule='a list of tools is JSON: [{"name": "crm.get_record", "effect": "read"}, …]',
-            remedy="Write it with `toolcrib tools list --json`",
-        ) from None
+        what = f"{file} is not a list of tools: {type(error).__name__}: {error}"
+        raise PolicyError(what, rule=rule, remedy=remedy) from None
 
 
 def named_tools(values: Iterable[Mapping[str, Any]]) -> list[Governed]:

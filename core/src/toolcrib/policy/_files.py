@@ -31,11 +31,15 @@ def signature(path: Path) -> Signature | None:
     return (found.st_mtime_ns, found.st_size, found.st_ino)
 
 
-def read_text(path: Path) -> str:
+_FOLDER = "a policy folder holds model.conf and policy.csv"
+_CREATE = "Name the right folder in [policy] path, or start from a bundle of toolcrib-policies"
+
+
+def read_text(path: Path, *, rule: str = _FOLDER, remedy: str = _CREATE) -> str:
     """The file's text without a byte order mark; raises `PolicyError` for what is not a readable text
-    file.
+    file. `rule` and `remedy` are for one that cannot be read: what it is, and where it would be.
     """
-    data = _read_bytes(path)
+    data = _read_bytes(path, rule, remedy)
     if b"\0" in data:
         raise _broken(path, "contains a NUL byte", "a policy is text", "Restore it from a good copy")
     try:
@@ -87,7 +91,7 @@ def replace_file(path: Path, text: str) -> None:
 _WRITE = "Run this as somebody who may write there, with room on the disk"
 
 
-def _read_bytes(path: Path) -> bytes:
+def _read_bytes(path: Path, rule: str, remedy: str) -> bytes:
     try:
         # Without O_NONBLOCK, opening a pipe under the policy's name would wait for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -97,17 +101,12 @@ def _read_bytes(path: Path) -> bytes:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise _broken(
-            path, f"cannot be read: {reason}", "a policy folder holds model.conf and policy.csv", _CREATE
-        ) from None
+        raise _broken(path, f"cannot be read: {reason}", rule, remedy) from None
     if len(data) > MAX_BYTES:
         raise _broken(
             path, f"is larger than {MAX_BYTES >> 20} MiB", "a policy file is bounded", "Split or shorten it"
         )
     return data
-
-
-_CREATE = "Name the right folder in [policy] path, or start from a bundle of toolcrib-policies"
 
 
 def _broken(path: Path, what: str, rule: str, remedy: str, line: int = 0) -> Exception:

@@ -299,8 +299,61 @@ def test_tools_of_the_file_count_where_none_is_installed(look: Any) -> None:
     )
 
 
-def test_a_role_that_no_row_names_is_noted(look: Any) -> None:
-    assert "no row names the role clrek" in look('only = { to = ["clrek"] }', SEPARATE).findings[0].notes
+WITH_APPROVERS = SEPARATE + "p2, *, acme, erp.*, write, True, accountant|user:ida\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "note"),
+    [
+        ('only = { to = ["clrek"] }', "no row names the role clrek; did you mean clerk?"),
+        ('only = { to = ["zzz"] }', "no row names the role zzz"),
+        ('only = { to = ["ann"] }', "no row names the role ann; did you mean user:ann?"),
+        ('only = { to = ["user:anne"] }', "no row names user:anne; did you mean user:ann?"),
+        ('only = { to = ["user:books"] }', "no row names user:books; did you mean agent:books?"),
+        ('never_allowed = { to = ["agent:boks"] }', "no row names agent:boks; did you mean agent:books?"),
+        ('always_reviewed = { by = ["chief"] }', "no row names the role chief"),
+        ('always_reviewed = { by = ["user:idda"] }', "no row names user:idda; did you mean user:ida?"),
+        ('always_reviewed = true\ntenants = ["nix"]', "no row names the tenant nix"),
+        ('always_reviewed = true\ntenants = ["acne"]', "no row names the tenant acne; did you mean acme?"),
+        ('only = { to = ["clerk"] }\ntenants = ["nix"]', "no row names the role clerk"),
+        (
+            'untrusted_never_sends_unreviewed = { labels = ["untrusted", "secert"] }',
+            "no tool is known to return secert",
+        ),
+    ],
+)
+def test_a_name_that_no_row_knows_is_noted(look: Any, kind: str, note: str) -> None:
+    assert note in look(kind, WITH_APPROVERS).findings[0].notes
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        'only = { to = ["clerk", "user:ann", "agent:books", "user:none", "*"] }',
+        'always_reviewed = { by = ["accountant", "user:ida"] }',
+        'always_reviewed = { by = "anyone" }',
+        'always_reviewed = { by = "other" }',
+        'always_reviewed = true\ntenants = ["acme"]',
+    ],
+)
+def test_a_name_that_a_row_knows_is_not(look: Any, kind: str) -> None:
+    assert look(kind, WITH_APPROVERS).findings[0].notes == ()
+
+
+def test_the_tenants_are_those_that_were_looked_at(look: Any) -> None:
+    elsewhere = WITH_APPROVERS + "p, clerk, globex, crm.*, read, True, allow\n"
+    assert look("always_reviewed = true", elsewhere).tenants == ("acme", "globex")
+    assert look('always_reviewed = true\ntenants = ["nix"]', elsewhere).tenants == ("nix",)
+    both = '\n[[property]]\nname = "all"\nalways_reviewed = true\ntenants = ["globex"]'
+    assert look('always_reviewed = true\ntenants = ["nix"]', elsewhere, both).tenants == ("nix", "globex")
+
+
+def test_the_tenant_of_the_crib_needs_no_row(tmp_path: Path) -> None:
+    file = tmp_path / "properties.toml"
+    file.write_text('[[property]]\nname = "it"\nalways_reviewed = true\ntenants = ["home"]')
+    policy = Policy.of(MODEL, WITH_APPROVERS)
+    assert check(policy, read_properties(file), TOOLS, "home").findings[0].notes == ()
+    assert check(policy, read_properties(file), TOOLS, "other").findings[0].notes != ()
 
 
 def test_users_alike_are_one_witness(look: Any) -> None:

@@ -97,6 +97,26 @@ def test_no_file_is_an_error_with_a_remedy(run: Callable[..., Result]) -> None:
     found = run(GOOD, file=None)
     assert isinstance(found.exception, PolicyError)
     assert "properties.toml" in str(found.exception)
+    assert "properties are a TOML file" in (found.exception.rule or "")
+
+
+def test_a_file_that_is_not_there_is_told_of_as_what_it_would_be(run: Callable[..., Result]) -> None:
+    found = run(GOOD, "nosuch.toml")
+    assert isinstance(found.exception, PolicyError)
+    assert "nosuch.toml: cannot be read" in str(found.exception)
+    assert "properties are a TOML file" in (found.exception.rule or "")
+    assert "model.conf" not in str(found.exception)
+    listed = run(GOOD, "--tools", "nosuch.json")
+    assert isinstance(listed.exception, PolicyError)
+    assert "a list of tools is JSON" in (listed.exception.rule or "")
+
+
+def test_a_tenant_that_no_row_names_is_told_of_and_no_other_is(run: Callable[..., Result]) -> None:
+    file = '[[property]]\nname = "it"\nalways_reviewed = { by = ["boss"] }\ntenants = ["nix"]\n'
+    found = run("p, lead, acme, crm.*, *, True, allow", file=file)
+    assert "note: no row names the tenant nix" in found.output
+    assert "note: no row names the role boss" in found.output
+    assert found.output.rstrip().endswith(", nix.")
 
 
 def test_without_a_crib_the_folder_is_enough(tmp_path: Path, run: Callable[..., Result]) -> None:

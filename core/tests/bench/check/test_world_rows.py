@@ -36,7 +36,7 @@ def test_they_are_those_that_a_look_at_every_row_finds(seed: int) -> None:
     assert {"acme", "globex"} <= found.keys()
     for name, tenant in found.items():
         here = [row for row in policy.rows if row.values[2 if row.kind == "g" else 1] in (name, "*")]
-        assert list(tenant._rows) == here
+        assert list(tenant.rows) == here
         named = dict.fromkeys(one for row in here for one in row.values[: 2 if row.kind == "g" else 1])
         assert tenant.named == tuple(named)
 
