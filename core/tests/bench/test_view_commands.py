@@ -150,6 +150,57 @@ def test_what_can_as_json(run: Any) -> None:
     assert found["roles"] == {"user:alice": ["sales"]}
 
 
+@pytest.mark.parametrize(
+    ("asked", "note"),
+    [
+        (("what-can", "alice"), "no row names the role alice; did you mean user:alice?"),
+        (("what-can", "user:alcie"), "no row names user:alcie; did you mean user:alice?"),
+        (("what-can", "sale"), "no row names the role sale; did you mean sales?"),
+        (("what-can", "--user", "sender"), "no row names user:sender; did you mean agent:sender?"),
+        (("what-can", "user:qqqq"), "no row names user:qqqq"),
+        (("what-can", "user:alice", "--tenant", "amce"), "no row names the tenant amce; did you mean acme?"),
+        (("matrix", "--tenant", "nix"), "no row names the tenant nix"),
+        (("who-can", "mail.send", "--tenant", "nix"), "no row names the tenant nix"),
+    ],
+)
+def test_a_name_that_no_row_knows_is_noted(desk: Desk, asked: tuple[str, ...], note: str) -> None:
+    found = CliRunner().invoke(policy, asked, obj=desk)
+    assert (found.exit_code, found.stderr) == (0, f"note: {note}\n")
+    assert note not in found.stdout
+    told = CliRunner().invoke(policy, [*asked, "--json"], obj=desk)
+    assert json.loads(told.stdout)["notes"] == [note]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("what-can", "user:alice"),
+        ("what-can", "lead"),
+        ("what-can", "*"),
+        ("what-can", "user:none"),
+        ("what-can", "--user", "alice", "--agent", "sender"),
+        ("matrix",),
+        ("who-can", "mail.send", "--tenant", "acme"),
+    ],
+)
+def test_a_name_that_a_row_knows_is_not(desk: Desk, asked: tuple[str, ...]) -> None:
+    found = CliRunner().invoke(policy, [*asked, "--json"], obj=desk)
+    assert (found.stderr, json.loads(found.stdout)["notes"]) == ("", [])
+
+
+def test_a_user_of_another_tenant_is_none_of_this_one(run: Any, desk: Desk) -> None:
+    write(desk.policy_folder, ROWS + "g, user:zoe, sales, globex\n")
+    assert "note: no row names user:zoe" in run("what-can", "user:zoe")
+    assert "note:" not in run("what-can", "user:zoe", "--tenant", "globex")
+
+
+def test_who_can_call_an_installed_tool_is_asked_by_its_own_effect(run: Any, desk: Desk) -> None:
+    assert "crm.get has the effect read, not write" in run("who-can", "crm.get", "--effect", "write", code=2)
+    assert run("who-can", "crm.get", "--effect", "read") == run("who-can", "crm.get")
+    desk.registry = []
+    assert "(write)" in run("who-can", "crm.get", "--effect", "write"), "where nobody knows better"
+
+
 @pytest.mark.parametrize("arguments", [[], ["sales", "--user", "alice"]])
 def test_what_can_needs_one_way_of_naming(run: Any, arguments: list[str]) -> None:
     assert "Name either PRINCIPAL" in run("what-can", *arguments, code=2)

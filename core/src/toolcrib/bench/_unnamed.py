@@ -6,10 +6,12 @@ from collections.abc import Collection, Iterable
 
 from toolcrib._nearest import nearest
 from toolcrib.decisions import Row
+from toolcrib.policy import Policy
 from toolcrib.policy._fields import REQUESTER
 from toolcrib.policy._index import ANY
+from toolcrib.principal import NOBODY
 
-__all__ = ["subjects_of", "tenants_of", "unnamed"]
+__all__ = ["asked_notes", "subjects_of", "tenants_of", "unnamed"]
 
 MOST_LOOKED_AT = 10_000
 """Names among which a similar one is looked for: of more it would take seconds."""
@@ -38,6 +40,19 @@ def unnamed(name: str, known: Collection[str], kind: str = "") -> str:
         return ""
     guess = _guess(name, known)
     return f"no row names {f'{kind} {name}'.strip()}{f'; did you mean {guess}?' if guess else ''}"
+
+
+def asked_notes(policy: Policy, tenant: str, subjects: Iterable[str] = ()) -> list[str]:
+    """What a question about `subjects` in `tenant` names and no row does: its answer, all denied or empty,
+    may be about a misspelling.
+    """
+    tenants = tenants_of(policy.rows)
+    if tenant != ANY and (note := unnamed(tenant, tenants, "the tenant")):
+        return [note]
+    asked = [one for one in subjects if one not in (ANY, f"user:{NOBODY}")]
+    here = (row for row in policy.rows if row.values[2 if row.kind == "g" else 1] in (tenant, ANY))
+    known = subjects_of(here) if asked else set()
+    return [note for one in asked if (note := unnamed(one, known, "" if ":" in one else "the role"))]
 
 
 def _guess(name: str, known: Collection[str]) -> str | None:

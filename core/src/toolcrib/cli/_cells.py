@@ -22,6 +22,7 @@ __all__ = [
     "installed_tools",
     "named_secrets",
     "one_tool",
+    "print_notes",
     "shortened",
     "table",
     "terms",
@@ -110,16 +111,39 @@ def one_tool(desk: Desk, name: str, effect: Effect | None, file: Path | None) ->
 
     if name.startswith(SECRET):
         return NamedTool(name, USE)
+    known = _known(desk, file, is_needed=effect is None)
+    if name in known:
+        if effect not in (None, known[name].effect):
+            what = f"{name} has the effect {known[name].effect}, not {effect}"
+            raise click.UsageError(f"{what}: rows are chosen by the tool's own effect. Leave --effect out")
+        return known[name]
     if effect is not None:
         return NamedTool(name, effect)
-    known = {tool.name: tool for tool in installed_tools(desk, file)}
-    if name in known:
-        return known[name]
     raise PolicyError(
         f"no tool {name!r} is installed, so its effect is not known",
         rule="rows are chosen by the tool's effect",
         remedy=f"{did_you_mean(name, known)} Or name it with --effect read|write|send|destructive",
     )
+
+
+def _known(desk: Desk, file: Path | None, *, is_needed: bool) -> dict[str, Governed]:
+    """The tools by name; where they are not needed, none if the packs do not open."""
+    from toolcrib.errors import ToolcribError
+
+    try:
+        return {tool.name: tool for tool in installed_tools(desk, file)}
+    except ToolcribError:
+        if is_needed or file is not None:
+            raise
+        return {}
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """On stderr: what an answer does not say itself."""
+    from toolcrib.cli._print import plain
+
+    for note in notes:
+        click.echo(f"note: {plain(note)}", err=True)
 
 
 def terms(cell: Cell) -> str:

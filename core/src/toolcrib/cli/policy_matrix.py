@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from toolcrib.cli._bench import write_file
-from toolcrib.cli._cells import MARKS, STYLES, Desk, installed_tools, named_secrets, shortened, view_options
+from toolcrib.cli._cells import (
+    MARKS,
+    STYLES,
+    Desk,
+    installed_tools,
+    named_secrets,
+    print_notes,
+    shortened,
+    view_options,
+)
 from toolcrib.cli._print import as_json, console, emit_json, plain
 
 if TYPE_CHECKING:
@@ -50,6 +59,7 @@ def matrix(
 
     With --html the page holds everything in one file: no scripts, nothing fetched; print it or mail it.
     """
+    from toolcrib.bench._unnamed import asked_notes
     from toolcrib.bench.matrix import matrix as ask
     from toolcrib.policy import Policy
 
@@ -61,8 +71,10 @@ def matrix(
 
         write_file(str(page), html(found).encode())
         click.echo(f"Wrote {page}", err=as_json or str(page) == "-")
+    notes = asked_notes(policy, found.tenant)
+    print_notes(notes)
     if as_json:
-        emit_json(found.as_dict())
+        emit_json({**found.as_dict(), "notes": notes})
     elif page is None:
         _print(found)
 

@@ -14,6 +14,7 @@ from toolcrib.cli._cells import (
     Desk,
     installed_tools,
     named_secrets,
+    print_notes,
     shortened,
     table,
     terms,
@@ -54,6 +55,7 @@ def what_can(
     PRINCIPAL is a role, user:ID, agent:NAME, or * (everybody). A call needs a user and an agent: name both
     with --user and --agent to see what they may do together.
     """
+    from toolcrib.bench._unnamed import asked_notes
     from toolcrib.bench.view import View
     from toolcrib.policy import Policy
 
@@ -62,8 +64,10 @@ def what_can(
     tools = [*installed_tools(desk, tools_file), *named_secrets(desk, policy, tools_file)]
     view = View(policy, tenant or desk.tenant)
     cells = view.what_can(tools, *subjects)
+    notes = asked_notes(policy, view.tenant, subjects)
+    print_notes(notes)
     if as_json:
-        emit_json(_as_dict(view, subjects, tools, cells))
+        emit_json({**_as_dict(view, subjects, tools, cells), "notes": notes})
     else:
         _print(view, subjects, list(zip(tools, cells, strict=True)), every=every)
 

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from toolcrib.cli._cells import MARKS, STYLES, Desk, one_tool, shortened, table, terms, view_options
+from toolcrib.cli._cells import (
+    MARKS,
+    STYLES,
+    Desk,
+    one_tool,
+    print_notes,
+    shortened,
+    table,
+    terms,
+    view_options,
+)
 from toolcrib.cli._print import as_json, console, emit_json, plain
 from toolcrib.effects import EFFECTS, Effect
 
@@ -39,13 +49,17 @@ def who_can(
 
     A call needs both a user and an agent that may; the stricter answer of the two counts.
     """
+    from toolcrib.bench._unnamed import asked_notes
     from toolcrib.bench.who_can import who_can as ask
     from toolcrib.policy import Policy
 
     asked = one_tool(desk, tool, cast("Effect | None", effect), tools_file)
-    found = ask(Policy.load(folder or desk.policy_folder), asked, tenant or desk.tenant)
+    policy = Policy.load(folder or desk.policy_folder)
+    found = ask(policy, asked, tenant or desk.tenant)
+    notes = asked_notes(policy, found.tenant)
+    print_notes(notes)
     if as_json:
-        emit_json(found.as_dict())
+        emit_json({**found.as_dict(), "notes": notes})
     else:
         _print(found)
 
