@@ -95,6 +95,8 @@ _ERRORS = (
     ("TC208", "unreadable-name", "Casbin's evaluator reads no name that begins with _ or func_",
      r"Casbin's evaluator reads no name"),
     ("TC209", "condition-too-large", "a condition is bounded", r"a condition has at most|it has at most"),
+    ("TC210", "impossible-comparison", "a field is compared with what it can be",
+     r"labels are a set|effects are |ids match "),
 )  # fmt: skip
 
 _OTHERS: tuple[tuple[str, Severity, str, str], ...] = (
@@ -107,6 +109,9 @@ _OTHERS: tuple[tuple[str, Severity, str, str], ...] = (
     ("TC306", "warning", "review-never-applies", "a p2 row counts only for calls that p rows allow"),
     ("TC307", "warning", "quota-never-applies", "a p3 row counts only for calls that p rows allow"),
     ("TC308", "note", "custom-model", "which rows a custom model selects is not known to lint"),
+    ("TC309", "error", "unlike-types",
+     "a comparison of values that have no order raises, and that denies the call"),
+    ("TC310", "warning", "idle-comparison", "a value that a field never has makes no difference"),
     ("TC401", "warning", "role-nobody-holds", "a row for a role applies to whoever holds it"),
     ("TC402", "warning", "role-unused", "a role gives what the rows of its tenant give it"),
     ("TC403", "warning", "subject-without-allow", "user and agent each need an allow row"),

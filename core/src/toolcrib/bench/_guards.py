@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from toolcrib.bench._truth import path_of
+from toolcrib.bench._context import path_of
 
 __all__ = ["Read", "asked_for", "unguarded"]
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias, TypeVar
 
+from toolcrib.bench._lint_conditions import check_conditions
 from toolcrib.bench._sheet import Sheet
-from toolcrib.bench._truth import is_never_true
 from toolcrib.decisions import Row
 from toolcrib.policy._gentle import spare
 
@@ -21,7 +20,7 @@ _Table: TypeAlias = dict[str, dict[_Scope, list[Row]]]
 
 def check_reach(sheet: Sheet) -> None:
     """Note rows that never decide anything."""
-    dead = _twice(sheet) | _never_true(sheet)
+    dead = _twice(sheet) | check_conditions(sheet)
     denies = spare(_table(row for row in sheet.of("p") if row.values[5] == "deny" and row not in dead))
     dead |= _shadowed(sheet, denies, dead)
     _covered(sheet, denies, dead)
@@ -54,17 +53,6 @@ def _twice(sheet: Sheet) -> set[Row]:
             again.add(row)
             sheet.add("TC302", row, f"the same row as line {known.line}", "Remove one of the two")
     return again
-
-
-def _never_true(sheet: Sheet) -> set[Row]:
-    dead = set()
-    for row in sheet.of("p", "p2"):
-        if row.values[4] != "True" and is_never_true(ast.parse(row.values[4], mode="eval").body, row):
-            dead.add(row)
-            what = f"condition {row.values[4]!r} is never true for these calls"
-            remedy = "Mend the condition; to allow or deny always, write True; or remove the row"
-            sheet.add("TC304", row, what, remedy, column="when")
-    return dead
 
 
 def _wider(sheet: Sheet, row: Row, table: _Table) -> Row | None:

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 from toolcrib._nearest import did_you_mean
 from toolcrib.bench._argument_paths import known_names, may_have, may_lack
+from toolcrib.bench._context import path_of
 from toolcrib.bench._findings import Severity
 from toolcrib.bench._guards import Read, asked_for, unguarded
 from toolcrib.bench._known_tools import KnownTool
 from toolcrib.bench._sheet import Sheet
-from toolcrib.bench._truth import path_of
 from toolcrib.decisions import Row
 from toolcrib.policy._facts import SECRET
 

@@ -7,9 +7,11 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from toolcrib.bench._comparisons import answer
+from toolcrib.bench._context import path_of
 from toolcrib.decisions import Row
 
-__all__ = ["is_never_true", "path_of"]
+__all__ = ["is_never_true"]
 
 _UNKNOWN = object()
 _COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -29,17 +31,6 @@ _COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 def is_never_true(node: ast.expr, row: Row) -> bool:
     """Whether a condition is false for every call that sub, dom, obj and act of its row select."""
     return _value(node, _given(row)) is False
-
-
-def path_of(node: ast.AST) -> str | None:
-    """`args.amount` for `r.ctx.args.amount`; None for anything else."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if isinstance(node, ast.Name) and node.id == "r" and parts and parts[-1] == "ctx":
-        return ".".join(reversed(parts[:-1]))
-    return None
 
 
 def _given(row: Row) -> dict[str, str]:
@@ -66,7 +57,7 @@ def _value(node: ast.AST, given: Mapping[str, Any]) -> Any:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         value = _value(node.operand, given)
         return _UNKNOWN if value is _UNKNOWN else not value
-    if isinstance(node, ast.Compare) and len(node.ops) == 1:
+    if isinstance(node, ast.Compare):
         return _compared(node, given)
     if isinstance(node, ast.List | ast.Tuple):
         values = [_value(one, given) for one in node.elts]
@@ -84,10 +75,22 @@ def _joined(node: ast.BoolOp, given: Mapping[str, Any]) -> Any:
 
 
 def _compared(node: ast.Compare, given: Mapping[str, Any]) -> Any:
-    left, right = _value(node.left, given), _value(node.comparators[0], given)
-    if left is _UNKNOWN or right is _UNKNOWN:
+    sides = [node.left, *node.comparators]
+    pairs = zip(sides, node.ops, sides[1:], strict=False)
+    values = [_one_compared(left, op, right, given) for left, op, right in pairs]
+    if any(one is False for one in values):
+        return False
+    return _UNKNOWN if any(one is _UNKNOWN for one in values) else True
+
+
+def _one_compared(left: ast.expr, op: ast.cmpop, right: ast.expr, given: Mapping[str, Any]) -> Any:
+    by_type = answer(left, op, right)
+    if by_type is not None:
+        return _UNKNOWN if by_type == "raises" else by_type == "always"
+    one, other = _value(left, given), _value(right, given)
+    if one is _UNKNOWN or other is _UNKNOWN:
         return _UNKNOWN
     try:
-        return bool(_COMPARE[type(node.ops[0])](left, right))
+        return bool(_COMPARE[type(op)](one, other))
     except TypeError:
         return _UNKNOWN

@@ -210,7 +210,9 @@ def test_a_schema_that_branches_into_itself_is_looked_at_in_bounded_time() -> No
 
 
 def test_names_are_those_of_every_alternative() -> None:
-    schema = {"properties": {"m": {"anyOf": [{"properties": {"a": {}}}, {"properties": {"b": {}}}]}}}
+    schema: dict[str, Any] = {
+        "properties": {"m": {"anyOf": [{"properties": {"a": {}}}, {"properties": {"b": {}}}]}}
+    }
     assert known_names(known(schema), ["m"]) == {"a", "b"}
     assert known_names(known(schema), []) == {"m"}
     assert known_names(KnownTool("x.y", "read"), []) == set()
