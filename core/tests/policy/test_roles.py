@@ -82,7 +82,39 @@ def test_cycles_and_chains(say: str, links: list[str], what: str) -> None:
 
 def test_a_problem_in_one_tenant_names_a_row_of_that_tenant() -> None:
     problems = graph("user:a x *", "a b globex", "b a globex").problems()
-    assert [problem.line for problem in problems] == [2]
+    assert [problem.line for problem in problems] == [3]
+
+
+@pytest.mark.parametrize(
+    ("say", "links", "line", "what"),
+    [
+        ("a cycle of one below others", ["user:x sales acme", "sales a acme", "a a acme"], 3, "a > a"),
+        ("of the same subject", ["sales staff acme", "sales sales acme"], 2, "sales > sales"),
+        ("the last of three", ["b c acme", "c a acme", "a b acme"], 3, "b > c > a > b"),
+        ("in the middle of a file", ["a b acme", "b a acme", "a x acme", "user:x a acme"], 2, "a > b > a"),
+        ("a row that says it again", ["a b acme", "b a acme", "a b acme"], 2, "a > b > a"),
+        ("again in every tenant", ["a b acme", "b a acme", "a b *"], 2, "a > b > a"),
+        ("closed by a row of every tenant", ["user:x a acme", "a b acme", "b a *"], 3, "a > b > a"),
+        ("another row leads there", ["a a acme", "user:x a acme", "b a acme", "user:y b acme"], 1, "a > a"),
+    ],
+)
+def test_a_cycle_is_told_at_the_row_that_closes_it(say: str, links: list[str], line: int, what: str) -> None:
+    (problem,) = graph(*links).problems()
+    assert (problem.line, problem.what) == (line, f"a cycle of roles: {what} in tenant acme")
+    without = [link for number, link in enumerate(links, 1) if number != line]
+    assert graph(*without[: line - 1]).problems() == [], "the rows before it are no cycle"
+
+
+def test_a_cycle_of_every_tenant_is_told_once() -> None:
+    (problem,) = graph("a b *", "b a *", "a x acme", "user:x a globex").problems()
+    assert (problem.line, problem.what) == (2, "a cycle of roles: a > b > a in tenant *")
+
+
+def test_a_long_cycle_is_shortened_and_told_at_its_last_row() -> None:
+    (problem,) = graph(*chain(5000), "n5000 n0 acme").problems()
+    assert problem.line == 5001
+    assert problem.what.startswith("a cycle of roles: n0 > n1 > n2 >")
+    assert problem.what.endswith(" > … > n0 in tenant acme")
 
 
 def casbin_says(links: list[str]) -> DomainManager:

@@ -7,6 +7,7 @@ word, and a cycle hides who inherits from whom, so both are refused when the pol
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from toolcrib.decisions import Row
@@ -18,6 +19,9 @@ __all__ = ["MAX_HOPS", "RoleGraph"]
 MAX_HOPS = 9
 """pycasbin's RoleManager(10) looks at the subject itself and nine levels above it."""
 
+MAX_SHOWN = 9
+"""Names of a cycle in a message."""
+
 EVERY = "*"
 Links = Mapping[str, Sequence[str]]
 _NONE: Links = {}
@@ -28,12 +32,12 @@ class RoleGraph:
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self._links: dict[str, dict[str, list[str]]] = {}
-        self._places: dict[tuple[str, str], Row] = {}
+        self._places: dict[tuple[str, str, str], Row] = {}
         for row in rows:
             subject, role, *domain = row.values
             tenant = domain[0] if domain else EVERY
             self._links.setdefault(tenant, {}).setdefault(subject, []).append(role)
-            self._places.setdefault((tenant, subject), row)
+            self._places.setdefault((tenant, subject, role), row)
         self._every = self._links.get(EVERY, _NONE)
         # Roles that inherit from others are few; who holds none of them needs no walk.
         self._inheriting = {name for links in self._links.values() for name in links if ":" not in name}
@@ -80,11 +84,28 @@ class RoleGraph:
         for start in self._chained(own, every):
             cycle = _depths(start, own, every, depths)
             if cycle:
-                return [self._problem(tenant, start, f"a cycle of roles: {' > '.join(cycle)}", _CYCLE)]
+                return self._cycle(tenant, cycle)
             length = depths[start] + above.get(start, 0)
             if length > MAX_HOPS:
-                return [self._problem(tenant, start, f"a chain of {length} g rows", _DEEP)]
+                row = self._places[tenant, start, own[start][0]]
+                return [_problem(tenant, row, f"a chain of {length} g rows", _DEEP)]
         return []
+
+    def _cycle(self, tenant: str, names: Sequence[str]) -> list[Problem]:
+        """The row that closes a cycle: the last one in the file without which there is none."""
+        rows = [self._first(tenant, subject, role) for subject, role in itertools.pairwise(names)]
+        if tenant != EVERY and all(row.values[2:] in ((), (EVERY,)) for row in rows):
+            return []  # told once, for every tenant
+        row = max(rows, key=lambda one: one.line)
+        at = names.index(row.values[1])
+        turned = [*names[at:-1], *names[:at], names[at]]
+        shown = turned if len(turned) <= MAX_SHOWN else [*turned[: MAX_SHOWN - 1], "…", turned[-1]]
+        return [_problem(tenant, row, f"a cycle of roles: {' > '.join(shown)}", _CYCLE)]
+
+    def _first(self, tenant: str, subject: str, role: str) -> Row:
+        """The first row that gives a role in a tenant."""
+        places = (self._places.get((one, subject, role)) for one in dict.fromkeys((tenant, EVERY)))
+        return min((row for row in places if row), key=lambda one: one.line)
 
     def _chained(self, own: Links, every: Links) -> Iterator[str]:
         """Who can be in a cycle or at the beginning of a chain: a role, or who holds a role that inherits.
@@ -100,9 +121,9 @@ class RoleGraph:
             ):
                 yield name
 
-    def _problem(self, tenant: str, start: str, what: str, advice: tuple[str, str]) -> Problem:
-        row = self._places[tenant, start]
-        return Problem(row.file, row.line, 0, f"{what} in tenant {tenant}", *advice)
+
+def _problem(tenant: str, row: Row, what: str, advice: tuple[str, str]) -> Problem:
+    return Problem(row.file, row.line, 0, f"{what} in tenant {tenant}", *advice)
 
 
 _CYCLE = ("roles inherit in one direction only", "Remove one of the rows")
@@ -132,7 +153,7 @@ def _depths(start: str, own: Links, every: Links, depths: dict[str, int]) -> lis
             depths[name] = max((depths[role] + 1 for role in roles), default=0)
         elif child in path:
             names = list(path)
-            return [*names[names.index(child) :][:8], child]
+            return [*names[names.index(child) :], child]
         elif child not in depths:
             path[child] = None
             stack.append((child, iter((*own.get(child, ()), *every.get(child, ())))))

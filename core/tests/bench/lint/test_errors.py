@@ -37,7 +37,7 @@ ROWS = [
     ("p, *, *, *, *, (True, allow", "TC114", 1),
     ("p, *, *, *, *, Tr\u200bue, allow", "TC115", 1),
     ("p, *, *, *, *, " + "r.ctx.args.a == 1 or " * 300 + "True, allow", "TC116", 1),
-    ("g, a, b, *\ng, b, a, *", "TC117", 1),
+    ("g, a, a, *\ng, a, b, *\ng, user:x, a, *", "TC117", 1),
     ("\n".join(f"g, r{i}, r{i + 1}, *" for i in range(10)), "TC118", 1),
     ("p, *, *, *, *, r.ctx.args.a ==, allow", "TC201", 16),
     ("p, *, *, *, *, , allow", "TC201", 16),
@@ -106,8 +106,8 @@ def test_all_mistakes_are_found_in_one_go() -> None:
 
 
 def test_what_is_wrong_with_roles_is_told_where_nothing_else_is() -> None:
-    (found,) = lint_text(MODEL, "p, *, *, *, *, True, allow\n g, a, b, *\ng, b, a, *\n")
-    assert (found.id, found.line, found.column) == ("TC117", 2, 2)
+    (found,) = lint_text(MODEL, "p, *, *, *, *, True, allow\ng, a, b, *\n g, b, a, *\n")
+    assert (found.id, found.line, found.column) == ("TC117", 3, 2)
 
 
 def rules_in_the_code() -> list[Any]:
