@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TypeAlias
 
+from toolcrib.bench._absent import applying
 from toolcrib.bench.cells import NOTHING, Cell, cell_of
 from toolcrib.decisions import Row
 from toolcrib.policy import Governed, Policy
@@ -66,11 +67,12 @@ class View:
             found = cells[key] = cell_of(sides) if any(sides) else NOTHING
         return found
 
-    def _rules(self, subject: str, tool: Governed) -> list[Rule]:
+    def _rules(self, subject: str, tool: Governed) -> Sequence[Rule]:
         # Of `*` and `pack.*` two of the three names are one, and a row must not be found twice.
         names = tuple(dict.fromkeys(self._index.names(tool.name)))
         found = self._index.gather(subject, self.tenant, names, tool.effect)
-        return list(dict.fromkeys(found)) if EVERYBODY in (subject, self.tenant) else found
+        once = list(dict.fromkeys(found)) if EVERYBODY in (subject, self.tenant) else found
+        return applying(once, tool)
 
     def roles(self, subject: str) -> tuple[str, ...]:
         """The roles of a subject, nearest first."""
