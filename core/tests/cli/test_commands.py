@@ -83,6 +83,7 @@ def test_tools_list_and_show(crib_with_pack: Path, run: Any) -> None:
     assert [tool["name"] for tool in mine] == ["toys.count"]
     assert mine[0]["schema"]["required"] == ["box"]
     assert mine[0]["fills_defaults"] is True
+    assert mine[0]["preview"] is False
     shown = run("tools", "show", "toys.count")
     for part in ("read", "box", "required", "Which box.", "confidential"):
         assert part in shown.output

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -51,20 +51,29 @@ class Case:
 
 @dataclass(slots=True)
 class _Table:
-    """What cases of one table share; `tools` are the installed ones and those that the table states."""
+    """What cases of one table share; `tools` are the installed ones, `stated` those that the table states.
+
+    `labels` are those that rows name.
+    """
 
     tenant: str
     tools: dict[str, KnownTool]
+    labels: Collection[str]
     stated: dict[str, KnownTool] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
 
 
-def read_cases(root: yaml.Node | None, tools: Mapping[str, KnownTool]) -> Iterator[Case | Broken]:
-    """The cases of a table, and what is wrong with those that are none; raises `Broken` for the table."""
+def read_cases(
+    root: yaml.Node | None, tools: Mapping[str, KnownTool], labels: Collection[str] = ()
+) -> Iterator[Case | Broken]:
+    """The cases of a table, and what is wrong with those that are none; raises `Broken` for the table.
+
+    `tools` are the installed ones by name, `labels` those that the policy's rows name.
+    """
     if root is None:
         raise Broken("the table is empty", "a table has cases", _BEGIN)
     fields = _fields(root, TABLE_KEYS, "a table")
-    table = _Table(_text(fields.get("tenant"), "tenant", "default"), dict(tools))
+    table = _Table(_text(fields.get("tenant"), "tenant", "default"), dict(tools), labels)
     for name, node in _mapping(fields.get("tools"), "tools").items():
         table.stated[name] = _stated(name, node, table)
     cases = fields.get("cases")
@@ -225,7 +234,7 @@ def _case(node: yaml.Node, table: _Table) -> Case:
     tool = _tool(fields, table, line)
     rows = _texts(fields.get("row"), "row")
     return Case(
-        name, line, _principal(fields, table, line), tool, _facts(fields, tool), expect,
+        name, line, _principal(fields, table, line), tool, _facts(fields, tool, table), expect,
         _people(fields, "by"), _people(fields, "not_by"),
         () if rows == ("none",) else rows, rows == ("none",),
     )  # fmt: skip
@@ -245,14 +254,31 @@ def _principal(fields: Mapping[str, yaml.Node], table: _Table, line: int) -> Pri
         raise Broken(error.what, error.rule or "who asks has a plain id", error.remedy, line) from None
 
 
-def _facts(fields: Mapping[str, yaml.Node], tool: KnownTool) -> Facts:
+def _facts(fields: Mapping[str, yaml.Node], tool: KnownTool, table: _Table) -> Facts:
     arguments = _arguments(fields.get("arguments"), tool)
-    labels = frozenset(_texts(fields.get("labels"), "labels"))
+    labels = _labels(fields.get("labels"), table)
     sandbox = _sandbox(fields["sandbox"]) if "sandbox" in fields else None
     facts = Facts(arguments, labels, _before(fields.get("before"), tool), sandbox, _now(fields.get("now")))
     if tool.sandbox is not None:
         tool.sandbox.fill(facts, tool.schema)
     return facts
+
+
+def _labels(node: yaml.Node | None, table: _Table) -> frozenset[str]:
+    """What the session has seen: where the installed tools are known, labels that one of them could give.
+
+    Those that rows name are taken too: whether a tool gives them is for lint to say.
+    """
+    labels = frozenset(_texts(node, "labels"))
+    given = {label for tool in (*table.tools.values(), *table.stated.values()) for label in tool.labels}
+    unknown = sorted(labels.difference(given, table.labels)) if table.tools else ()
+    if unknown:
+        rule = "labels come from what tools return"
+        remedy = did_you_mean(unknown[0], given.union(table.labels))
+        remedy += " Or state the tool that gives it, below tools:"
+        what = f"no tool labels what it returns {unknown[0]!r:.60}, and no row names it"
+        raise Broken(what, rule, remedy, _line(node))
+    return labels
 
 
 def _sandbox(node: yaml.Node) -> Mapping[str, Any]:

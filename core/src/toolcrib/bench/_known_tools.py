@@ -45,9 +45,11 @@ def known_tools(tools: Iterable[Governed]) -> list[KnownTool]:
 
 
 def _known(tool: Governed) -> KnownTool:
-    # A tool of a list has no preview; that it tells nothing of it is not that it has none.
     listed = isinstance(tool, NamedTool)
-    has_preview = tool.preview is not None if hasattr(tool, "preview") else None
+    if isinstance(tool, NamedTool):
+        has_preview = tool.has_preview
+    else:
+        has_preview = tool.preview is not None if hasattr(tool, "preview") else None
     return KnownTool(
         tool.name,
         tool.effect,

@@ -5,6 +5,7 @@ A table names calls and what policy must say of them; `docs/reference/policy-tes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,9 +86,10 @@ def run(source: Path | Iterable[Path], policy: Policy, tools: Iterable[Governed]
     results: list[Result] = []
     problems: list[Problem] = []
     used: set[Row] = set()
+    labels = _labels_named(policy) if installed else frozenset()
     files = find_files(source)
     for file in files:
-        for case in _cases(file, installed):
+        for case in _cases(file, installed, labels):
             if isinstance(case, Case):
                 results.append(_run(case, str(file), policy, used))
             else:
@@ -98,11 +100,20 @@ def run(source: Path | Iterable[Path], policy: Policy, tools: Iterable[Governed]
     return Report(policy.revision, [str(file) for file in files], results, problems, exercised, missed)
 
 
-def _cases(file: Path, installed: dict[str, KnownTool]) -> Iterator[Case | Broken]:
+def _cases(file: Path, installed: dict[str, KnownTool], labels: frozenset[str]) -> Iterator[Case | Broken]:
     try:
-        yield from read_cases(read_table(file), installed)
+        yield from read_cases(read_table(file), installed, labels)
     except Broken as broken:
         yield broken
+
+
+_LABEL = re.compile(r"""(["'])(.+?)\1 +(?:not +)?in +r\.ctx\.(?:tool\.)?labels""")
+
+
+def _labels_named(policy: Policy) -> frozenset[str]:
+    """The labels that conditions ask for, in whatever column a model has them."""
+    conditions = {value for row in policy.rows for value in row.values if ".labels" in value}
+    return frozenset(label for text in conditions for _, label in _LABEL.findall(text))
 
 
 def _run(case: Case, file: str, policy: Policy, used: set[Row]) -> Result:

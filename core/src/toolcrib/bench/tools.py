@@ -22,7 +22,8 @@ class NamedTool:
     """A tool by name and effect; `pack.*` and `*` stand for any other tool of the pack, or of all.
 
     `schema` (JSON Schema of the arguments) is None where nobody told it; `fills_defaults` says whether
-    arguments that were left out get their defaults before policy sees them.
+    arguments that were left out get their defaults before policy sees them, `has_preview` (None where nobody
+    told it) whether there is a record before the call.
     """
 
     name: str
@@ -31,6 +32,7 @@ class NamedTool:
     idempotent: bool = False
     schema: Mapping[str, Any] | None = field(default=None, compare=False)
     fills_defaults: bool = True
+    has_preview: bool | None = field(default=None, compare=False)
 
     @property
     def pack(self) -> str:
@@ -53,8 +55,8 @@ def read_tools(file: Path) -> list[Governed]:
 
 
 def named_tools(values: Iterable[Mapping[str, Any]]) -> list[Governed]:
-    """Tools from dictionaries with `name`, `effect` and, if need be, `labels`, `idempotent`, `schema` and
-    `fills_defaults`; raises `ValueError`, `KeyError` or `TypeError`.
+    """Tools from dictionaries with `name`, `effect` and, if need be, `labels`, `idempotent`, `schema`,
+    `fills_defaults` and `preview`; raises `ValueError`, `KeyError` or `TypeError`.
     """
     found: dict[str, Governed] = {}
     for value in values:
@@ -68,8 +70,16 @@ def named_tools(values: Iterable[Mapping[str, Any]]) -> list[Governed]:
             bool(value.get("idempotent")),
             _schema(name, value.get("schema")),
             bool(value.get("fills_defaults", True)),
+            _preview(name, value.get("preview")),
         )
     return list(found.values())
+
+
+def _preview(name: str, value: Any) -> bool | None:
+    """Whether a list's tool has a preview; lists of before have nothing to say of it."""
+    if value is not None and not isinstance(value, bool):
+        raise TypeError(f"the preview of {name} is not true or false")
+    return value
 
 
 def _schema(name: str, value: Any) -> Mapping[str, Any] | None:

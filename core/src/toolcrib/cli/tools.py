@@ -160,10 +160,11 @@ def _arguments(given: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _full(tool: Any) -> dict[str, Any]:
-    """With what lint needs to check conditions on arguments where the packs are not installed."""
+    """With what lint needs to check conditions where the packs are not installed."""
     from toolcrib.bench._known_tools import fills_defaults
 
-    return {**_row(tool), "schema": tool.schema, "fills_defaults": fills_defaults(tool)}
+    told = {"fills_defaults": fills_defaults(tool), "preview": tool.preview is not None}
+    return {**_row(tool), "schema": tool.schema, **told}
 
 
 def _row(tool: Any) -> dict[str, Any]:

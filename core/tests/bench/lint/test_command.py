@@ -103,6 +103,23 @@ def test_a_list_with_schemas_is_enough_to_find_unguarded_arguments(
     assert ("TC603" in output) is found
 
 
+@pytest.mark.parametrize(
+    ("more", "found"), [({"preview": False}, True), ({"preview": True}, False), ({}, False)]
+)
+def test_a_list_tells_which_tools_have_a_preview(crib: Path, more: dict[str, Any], found: bool) -> None:
+    add(crib, "p, *, acme, crm.get, read, r.ctx.before.stage == 'Won', deny\n")
+    output = run(*tools(crib, {"name": "crm.get", "effect": "read", **more}), code=int(found))
+    assert ("TC604" in output) is found
+    if found:
+        assert "crm.get has no preview" in output
+
+
+@pytest.mark.parametrize("preview", ["yes", 1, {}, "get"])
+def test_what_is_no_answer_about_a_preview_is_refused(crib: Path, preview: Any) -> None:
+    with pytest.raises(PolicyError, match=r"the preview of crm\.get is not true or false"):
+        run(*tools(crib, {"name": "crm.get", "effect": "read", "preview": preview}))
+
+
 def test_a_schema_of_a_list_fetches_nothing(crib: Path) -> None:
     far = {"$schema": "http://127.0.0.1:9/dialect", "properties": {"id": {"$ref": "http://127.0.0.1:9/id"}}}
     add(crib, READS.format("amount", "> 5"))

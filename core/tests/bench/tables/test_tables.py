@@ -10,6 +10,7 @@ import pytest
 
 from toolcrib.bench import _table_files
 from toolcrib.bench.tables import Report, run
+from toolcrib.bench.tools import NamedTool
 from toolcrib.policy import Policy, Problem
 
 Table = Callable[..., Report]
@@ -73,6 +74,37 @@ def test_a_mistake_in_a_case(table: Table, text: str, what: str, remedy: str) ->
     assert remedy in found.remedy
     assert found.line >= 3
     assert [one.passed for one in report.results] == [True], "the other case still runs"
+
+
+TOOLS = [NamedTool("crm.get", "read", frozenset({"untrusted"})), NamedTool("crm.put", "write")]
+WHO = "user: alice, agent: writer, tool: crm.put"
+SEEN = f"tenant: acme\n%scases:\n  - {{name: a, {WHO}, expect: allow, labels: %s}}\n"
+
+
+@pytest.mark.parametrize("labels", ["[untrustedd]", "untrustedd", "[untrusted, untrustedd]"])
+def test_a_label_that_nothing_gives(table: Table, labels: str) -> None:
+    found = problem(table(SEEN % ("", labels), TOOLS))
+    assert found.what == "no tool labels what it returns 'untrustedd', and no row names it"
+    assert found.remedy == "Did you mean 'untrusted'? Or state the tool that gives it, below tools:"
+    assert found.line == 3
+
+
+@pytest.mark.parametrize(
+    ("stated", "labels"),
+    [
+        ("", "[untrusted]"),  # a tool gives it
+        ("", "[secret]"),  # a row names it
+        ("tools: {crm.more: {effect: read, labels: [mine]}}\n", "[mine, untrusted]"),
+        ("", "[]"),
+    ],
+)
+def test_a_label_that_something_gives_or_names(table: Table, stated: str, labels: str) -> None:
+    assert table(SEEN % (stated, labels), TOOLS).passed
+
+
+def test_where_no_tools_are_known_any_label_may_be(table: Table) -> None:
+    text = SEEN.replace("tool: crm.put", "tool: crm.put, effect: write") % ("", "[anything]")
+    assert table(text).passed
 
 
 @pytest.mark.parametrize("key", ["name", "agent", "tool", "expect"])
