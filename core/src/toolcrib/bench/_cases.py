@@ -86,7 +86,16 @@ def read_cases(
         try:
             yield _case(node, table)
         except Broken as broken:
+            broken.case = _name_of(node)
             yield broken
+
+
+def _name_of(node: yaml.Node) -> str:
+    """The name of a case that may have any mistake; nothing where it cannot be told."""
+    if not isinstance(node, yaml.MappingNode):
+        return ""
+    names = [value.value for key, value in node.value if key.value == "name"]
+    return names[0] if names and isinstance(names[0], str) else ""
 
 
 # --- nodes --------------------------------------------------------------------------------------------

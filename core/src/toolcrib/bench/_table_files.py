@@ -29,11 +29,13 @@ _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Broken(Unfit):
-    """A table that cannot be read, with the line where that was seen (0: the whole file)."""
+    """A table that cannot be read, with the line where that was seen (0: the whole file), and the name of the
+    case, if it has one.
+    """
 
     def __init__(self, what: str, rule: str, remedy: str, line: int = 0) -> None:
         super().__init__(what, rule, remedy)
-        self.line = line
+        self.line, self.case = line, ""
 
 
 def find_files(source: Path | Iterable[Path]) -> list[Path]:

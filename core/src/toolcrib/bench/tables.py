@@ -17,7 +17,7 @@ from toolcrib.bench._verdicts import check, decide
 from toolcrib.decisions import Row
 from toolcrib.policy import Governed, Policy, Problem, RowResult
 
-__all__ = ["Report", "Result", "find_files", "run"]
+__all__ = ["CaseProblem", "Report", "Result", "find_files", "run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,13 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseProblem(Problem):
+    """Why a table or a case could not be run; `case` is the case's name, if it has one."""
+
+    case: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What the tables say of a policy revision.
 
@@ -55,7 +62,7 @@ class Report:
     revision: str
     files: Sequence[str]
     results: Sequence[Result]
-    problems: Sequence[Problem]
+    problems: Sequence[CaseProblem]
     exercised: Sequence[Row]
     missed: Sequence[Row]
 
@@ -84,7 +91,7 @@ def run(source: Path | Iterable[Path], policy: Policy, tools: Iterable[Governed]
     """
     installed = {tool.name: tool for tool in known_tools(tools)}
     results: list[Result] = []
-    problems: list[Problem] = []
+    problems: list[CaseProblem] = []
     used: set[Row] = set()
     labels = _labels_named(policy) if installed else frozenset()
     files = find_files(source)
@@ -93,7 +100,8 @@ def run(source: Path | Iterable[Path], policy: Policy, tools: Iterable[Governed]
             if isinstance(case, Case):
                 results.append(_run(case, str(file), policy, used))
             else:
-                problems.append(Problem(str(file), case.line, 0, case.what, case.rule, case.remedy))
+                problem = (str(file), case.line, 0, case.what, case.rule, case.remedy, case.case)
+                problems.append(CaseProblem(*problem))
     rows = [row for row in policy.rows if row.kind != "g"]
     exercised = [row for row in rows if row in used]
     missed = [row for row in rows if row not in used]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -53,13 +55,31 @@ def cli(ctx: click.Context, config: Path) -> None:
     ctx.obj = ctx.with_resource(Desk(config))
 
 
+def _teller(other: Callable[..., None]) -> Callable[..., None]:
+    """Tells our own warnings in their own words, without file, line and source; the rest goes to `other`."""
+    from toolcrib.cli._print import plain
+    from toolcrib.errors import ToolcribWarning
+
+    def tell(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, ToolcribWarning):
+            click.echo(f"{click.style('Warning:', bold=True)} {plain(message)}", err=True)
+        else:
+            other(message, category, *place, **more)
+
+    return tell
+
+
 def main() -> None:
-    """Run the command line; our own errors are told in their own words, without a traceback."""
+    """Run the command line; our own errors and warnings are told in their own words, without a traceback."""
+    import warnings
+
     from toolcrib.cli._print import plain
     from toolcrib.errors import ToolcribError
 
     try:
-        cli(prog_name="toolcrib")
+        with warnings.catch_warnings():
+            warnings.showwarning = _teller(warnings.showwarning)
+            cli(prog_name="toolcrib")
     except ToolcribError as error:
         for label, text in (("Error", error.what), ("Rule", error.rule), ("Remedy", error.remedy)):
             if text:

@@ -46,7 +46,7 @@ def test(
     if junit:
         from toolcrib.bench._junit import junit as as_xml
 
-        write_file(junit, as_xml(report))
+        write_file(junit, as_xml(report, fail_under))
     if as_json:
         emit_json(_as_dict(report))
     elif junit != "-":

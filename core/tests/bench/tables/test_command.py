@@ -211,6 +211,44 @@ def test_junit_on_stdout_is_nothing_else(crib: Path) -> None:
     assert xml(run("--junit", "-").encode()).get("failures") == "0"
 
 
+def test_a_case_that_cannot_run_keeps_its_name_in_junit(crib: Path) -> None:
+    add(crib, "  - {name: mine, agent: writer, tool: crm.get, effect: raed, expect: deny}\n")
+    add(crib, "  - {agent: writer, tool: crm.get, effect: read, expect: deny}\n  - nothing\n", "other.yaml")
+    root = xml(run("--junit", "-", code=1).encode())
+    named = [case.get("name") for case in root.iter("testcase") if case.find("error") is not None]
+    assert named[-1] == "mine"
+    assert all(one.startswith("line ") for one in named[:-1])
+    found = json.loads(run("--json", code=1))
+    assert [one["case"] for one in found["problems"]][-1] == "mine"
+
+
+def test_two_cases_of_one_name_are_told_apart_in_junit(crib: Path) -> None:
+    twin = "  - {name: mine, agent: writer, tool: crm.drop, effect: destructive, expect: deny}\n"
+    add(crib, twin * 2)
+    names = [case.get("name") for case in xml(run("--junit", "-", code=1).encode()).iter("testcase")]
+    assert len(names) == len(set(names))
+    assert any(name.startswith("mine (line ") for name in names)
+
+
+def test_a_coverage_that_is_missed_is_a_failure_in_junit(crib: Path) -> None:
+    root = xml(run("--junit", "-", "--fail-under", "100", code=1).encode())
+    suite = root.findall("testsuite")[-1]
+    assert (suite.get("name"), suite.get("failures"), root.get("failures")) == ("coverage", "1", "1")
+    (case,) = suite
+    assert case.get("name") == "coverage"
+    assert "wanted 100 %" in case.find("failure").get("message")
+    assert "no case exercises policy.csv:" in case.find("failure").text
+    assert int(root.get("tests")) == len(list(root.iter("testcase")))
+
+
+def test_a_coverage_that_is_met_passes_in_junit(crib: Path) -> None:
+    root = xml(run("--junit", "-", "--fail-under", "1").encode())
+    assert root.get("failures") == "0"
+    assert [len(case) for case in root.findall("testsuite")[-1]] == [0]
+    names = [case.get("name") for case in xml(run("--junit", "-").encode()).iter("testcase")]
+    assert "coverage" not in names, "only where it is asked for"
+
+
 def test_junit_holds_what_xml_cannot(crib: Path) -> None:
     add(crib, '  - {name: "c\\x01d", agent: writer, tool: crm.get, effect: read, expect: deny}\n')
     assert xml(run("--junit", "-").encode()).find("testsuite")[1].get("name") == "c\ufffdd"
