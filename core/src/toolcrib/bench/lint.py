@@ -1,8 +1,8 @@
 """What is wrong with a policy, whether it loads or not: the Python side of `toolcrib policy lint`.
 
-Three kinds of findings. *Errors* keep a policy out of force: it does not load, or (TC603, TC604) it would
-deny calls that it means to decide. *Warnings* are rows that do not do what they seem to. *Notes* are worth a
-look, and often meant.
+Three kinds of findings. *Errors* keep a policy out of force: it does not load, it would deny calls that it
+means to decide, or it speaks of arguments that no tool has. *Warnings* are rows that do not do what they seem
+to. *Notes* are worth a look, and often meant.
 """
 
 from __future__ import annotations
