@@ -344,6 +344,29 @@ def test_diff_needs_no_crib(run: Any, tmp_path: Path) -> None:
     assert "who: nobody yet" in output
 
 
+def test_diff_of_a_role_that_is_renamed_says_who_holds_it(run: Any, desk: Desk, tmp_path: Path) -> None:
+    new = write(tmp_path / "new", (ROWS + "g, user:dana, sales, acme\n").replace("sales", "vendors"))
+    write(desk.policy_folder, ROWS + "g, user:dana, sales, acme\n")
+    files = (str(desk.policy_folder), str(new))
+    output = run("diff", *files, code=1)
+    assert "who: user:alice, user:dana, for whom this alone changes nothing" in output.partition("vendors")[2]
+    assert "who: nobody any more (user:alice, user:dana, for whom this alone changes nothing)" in output
+    assert "nobody yet" not in output
+    held = {
+        one["subject"]: one["holders"] for one in json.loads(run("diff", *files, "--json", code=1))["changes"]
+    }
+    both = ["user:alice", "user:dana"]
+    assert held == {"vendors": {"before": [], "after": both}, "sales": {"before": both, "after": []}}
+
+
+def test_diff_of_a_role_that_changes_says_who_meets_it(run: Any, desk: Desk, tmp_path: Path) -> None:
+    new = write(tmp_path / "new", ROWS + "p, sales, acme, crm.set, write, True, allow\n")
+    files = (str(desk.policy_folder), str(new))
+    assert "who: user:alice" in [line.strip() for line in run("diff", *files, code=1).splitlines()]
+    (change, *_) = json.loads(run("diff", *files, "--json", code=1))["changes"]
+    assert (change["principals"], change["holders"]) == (["user:alice"], {"before": [], "after": []})
+
+
 def test_diff_of_single_files_takes_the_shipped_model(run: Any, tmp_path: Path) -> None:
     one, other = tmp_path / "a.csv", tmp_path / "b.csv"
     one.write_text(ROWS)

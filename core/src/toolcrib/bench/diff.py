@@ -39,8 +39,9 @@ _GRAVITY: tuple[Act, ...] = ("read", "write", "use", "send", "destructive")
 class Change:
     """One tool that becomes something else for one subject (`*`: everybody).
 
-    `principals` are the known users and agents that meet it. `approvers` are the users who may answer its
-    reviews, before and after (`requester`: whoever asked).
+    `principals` are the known users and agents that meet it. Where there are none, `holders` are those who
+    hold the role, before and after: for them this alone changes nothing. `approvers` are the users who may
+    answer its reviews, before and after (`requester`: whoever asked).
     """
 
     tenant: str
@@ -52,6 +53,7 @@ class Change:
     after: Cell
     principals: tuple[str, ...] = ()
     approvers: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    holders: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
     @property
     def wider(self) -> bool | None:
@@ -98,6 +100,7 @@ class Change:
             "was": self.was,
             "now": self.now,
             "principals": list(self.principals),
+            "holders": {"before": list(self.holders[0]), "after": list(self.holders[1])},
             "approvers": {"before": list(self.approvers[0]), "after": list(self.approvers[1])},
             "before": self.before.as_dict(),
             "after": self.after.as_dict(),
@@ -141,7 +144,11 @@ def diff_everywhere(
             key = _identity(change, EVERYBODY)
             if key in found:
                 reached = dict.fromkeys((*found[key].principals, *change.principals))
-                found[key] = replace(found[key], principals=tuple(reached))
+                were, are = (
+                    tuple(dict.fromkeys((*some, *more)))
+                    for some, more in zip(found[key].holders, change.holders, strict=True)
+                )
+                found[key] = replace(found[key], principals=tuple(reached), holders=(were, are))
             else:
                 found[_identity(change, tenant)] = change
     return sorted(found.values(), key=_radius)
@@ -251,9 +258,15 @@ class _Comparison:
     def _change(self, subject: str, pair: _Pair, reached: tuple[str, ...]) -> Change:
         before, after, tool = pair.before, pair.after, pair.tool
         kind = _kind(before, after, pair.approvers)
+        were, are = (() if reached else self._holders(view, subject) for view in (self.old, self.new))
         return Change(
-            self.new.tenant, subject, tool.name, tool.effect, kind, before, after, reached, pair.approvers
-        )
+            self.new.tenant, subject, tool.name, tool.effect, kind, before, after, reached, pair.approvers,
+            (were, are),
+        )  # fmt: skip
+
+    @staticmethod
+    def _holders(view: View, subject: str) -> tuple[str, ...]:
+        return view.members.get(subject, ()) if kind_of(subject) == "role" else ()
 
 
 def _who(view: View, cell: Cell) -> tuple[str, ...]:

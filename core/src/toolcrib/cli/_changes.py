@@ -56,7 +56,7 @@ def _print_group(out: Any, group: Sequence[Change]) -> None:
     where = "every tenant" if one.tenant == "*" else f"tenant {one.tenant}"
     out.print(plain(f"{sign} {one.kind}: {who} in {where}"), style=style)
     if one.principals != (one.subject,):
-        out.print(Padding(plain(f"who: {shortened(one.principals) or 'nobody yet'}"), (0, 0, 0, 4)))
+        out.print(Padding(plain(f"who: {_who(one)}"), (0, 0, 0, 4)))
     out.print(Padding(plain(f"tools: {_tools(group)}"), (0, 0, 0, 4)))
     if len(one.words) + 4 <= out.width:
         out.print(Padding(plain(one.words), (0, 0, 0, 4)))
@@ -64,6 +64,18 @@ def _print_group(out: Any, group: Sequence[Change]) -> None:
         out.print(Padding(plain(f"was: {one.was}"), (0, 0, 0, 4)))
         out.print(Padding(plain(f"now: {one.now}"), (0, 0, 0, 4)))
     out.print()
+
+
+def _who(one: Change) -> str:
+    """Whoever meets the change; of a role that only has a new name, whoever holds it."""
+    were, are = one.holders
+    if one.principals:
+        return shortened(one.principals)
+    if are:
+        return f"{shortened(are)}, for whom this alone changes nothing"
+    return (
+        f"nobody any more ({shortened(were)}, for whom this alone changes nothing)" if were else "nobody yet"
+    )
 
 
 def _tools(group: Sequence[Change]) -> str:
