@@ -8,15 +8,19 @@ touched, but named.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from toolcrib._nearest import nearest
 from toolcrib.bench.cells import Cell, always
 from toolcrib.bench.edit import add_rows, frozen, remove_rows, row_text
-from toolcrib.bench.view import View
+from toolcrib.bench.view import EVERYBODY, View, kind_of, rows_by_tenant
 from toolcrib.decisions import Row
 from toolcrib.errors import PolicyError
 from toolcrib.policy import Governed, Texts
+from toolcrib.policy._fields import REQUESTER
+from toolcrib.principal import NOBODY
 
 __all__ = ["STAGES", "Rollout", "Stage", "stage_of"]
 
@@ -73,6 +77,7 @@ class Rollout:
         cell = self._cell(self.texts.rows)
         match stage_of(cell):
             case "autonomous":
+                self._check_approvers(approvers)
                 text = self._with([("p2", self._row("True", approvers))])
             case "supervised":
                 text = self._to_read_only(cell)
@@ -89,6 +94,7 @@ class Rollout:
         if not any(map(always, cell.allows[0])):
             added.append(("p", self._row("True", "allow")))
         if not any(map(always, cell.reviews)):
+            self._check_approvers(approvers)
             added.append(("p2", self._row("True", approvers)))
         return add_rows(text, added, near=self.tool.name)
 
@@ -147,6 +153,34 @@ class Rollout:
                 "only reads", "Rollout is for tools that do something; edit the rows of this one"
             )
 
+    def _check_approvers(self, approvers: str) -> None:
+        """Every role that is named has a user: a review that nobody can answer stops all calls."""
+        roles = [one for part in approvers.split("|") if kind_of(one := part.strip()) == "role"]
+        held = self._held_roles()
+        for role in roles:
+            if role in (REQUESTER, *held):
+                continue
+            raise PolicyError(
+                f"no user holds the approver role {role!r} in tenant {self.tenant}",
+                rule="an approver that a new review names is somebody, or no call would ever be answered",
+                remedy=_remedy(role, held, self.tenant),
+            )
+
+    def _held_roles(self) -> list[str]:
+        """The roles that a user holds in the tenant; of `*`: in any."""
+        policy = self.texts.policy()
+        tenants = rows_by_tenant(policy) if self.tenant == EVERYBODY else [self.tenant]
+        views = [View(policy, tenant) for tenant in tenants]
+        return list(
+            dict.fromkeys(
+                role
+                for view in views
+                for one in view.named("user")
+                if one != f"user:{NOBODY}"
+                for role in view.roles(one)
+            )
+        )
+
     def _reached(self, text: str, stage: Stage) -> str:
         if stage_of(self._cell(text)) != stage:
             raise self._no_stage(
@@ -161,3 +195,9 @@ class Rollout:
             rule="the stages are read-only, supervised, autonomous",
             remedy=remedy,
         )
+
+
+def _remedy(role: str, held: Sequence[str], tenant: str) -> str:
+    near = nearest(role, held)
+    meant = f"Did you mean {near!r}? Or give" if near else "Give"
+    return f"{meant} it to somebody first (g, user:ID, {role}, {tenant}), or name other --approvers"

@@ -61,7 +61,7 @@ def test_up_and_down_again() -> None:
 
 
 def test_approvers_and_fence_are_as_said() -> None:
-    supervised = of("").promote(approvers="lead|user:dana")
+    supervised = of("g, user:erin, lead, acme\n").promote(approvers="lead|user:dana")
     assert supervised.endswith("crm.set, write, True, lead|user:dana\n")
     autonomous = of(supervised).promote(fence="r.ctx.user == 'x'")
     assert "p, agent:a, acme, crm.set, write, r.ctx.user == 'x', deny" in autonomous
@@ -113,3 +113,44 @@ def test_a_fence_that_does_not_parse_is_refused(bad: str) -> None:
 def test_approvers_that_are_none_are_refused() -> None:
     with pytest.raises(PolicyError, match="approvers"):
         of("").promote(approvers="agent:b")
+
+
+def test_approvers_that_nobody_holds_are_refused() -> None:
+    with pytest.raises(PolicyError, match="no user holds the approver role 'lead' in tenant acme") as refused:
+        of("g, agent:a, lead, acme\ng, user:eve, lead, other\n").promote(approvers="requester|lead")
+    assert "g, user:ID, lead, acme" in refused.value.remedy
+    with pytest.raises(PolicyError, match="'lead'"):
+        of(ALLOW).demote(approvers="lead")
+
+
+def test_a_typing_error_in_approvers_gets_the_name_that_was_meant() -> None:
+    with pytest.raises(PolicyError) as refused:
+        of("g, user:dana, sales-lead, acme\n").promote(approvers="sales-laed")
+    assert refused.value.remedy.startswith("Did you mean 'sales-lead'?")
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        "g, user:dana, lead, acme\n",
+        "g, user:dana, lead, *\n",
+        "g, user:dana, head, acme\ng, head, lead, acme\n",
+    ],
+    ids=["here", "everywhere", "through a role"],
+)
+def test_approvers_that_somebody_holds_are_taken(held: str) -> None:
+    assert of(of(held).promote(approvers="lead")).stage == "supervised"
+    assert of(of(held + ALLOW).demote(approvers="requester|lead")).stage == "supervised"
+
+
+def test_for_all_tenants_the_approvers_of_any_will_do() -> None:
+    everywhere = Rollout(Texts(MODEL, "g, user:dana, lead, acme\n"), Tool(), "agent:a", "*")
+    assert "p2, agent:a, *, crm.set, write, True, lead" in everywhere.promote(approvers="lead")
+    with pytest.raises(PolicyError, match="in tenant \\*"):
+        everywhere.promote(approvers="boss")
+
+
+def test_a_row_that_freezes_is_not_taken_out_by_a_promotion() -> None:
+    frozen = Texts(MODEL, "p, *, *, crm.set, *, True, deny\n")
+    with pytest.raises(PolicyError, match="says more than that"):
+        Rollout(frozen, Tool(), "*", "*").promote()
