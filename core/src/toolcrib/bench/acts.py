@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from toolcrib.bench.diff import Change, diff_everywhere
 from toolcrib.bench.edit import freeze, frozen, without_frozen
-from toolcrib.bench.gate import objections
+from toolcrib.bench.gate import lost_guards, objections, violations
 from toolcrib.bench.tools import NamedTool, tools_of_rows
 from toolcrib.decisions import Decision
 from toolcrib.errors import CallDenied, PolicyError
@@ -95,7 +95,7 @@ class Desk:
         if still:
             after = replace(after, rows=freeze(after.rows, still), numbers=None)
         policy = after.policy()
-        found = objections(after, policy, list(self.crib.registry), self.crib.config.tenant)
+        found = self._objections(after, policy)
         if found:
             more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
             raise PolicyError(
@@ -115,6 +115,14 @@ class Desk:
             tuple((old - new).elements()),
             tuple(still),
         )
+
+    def _objections(self, after: Texts, policy: Policy) -> list[str]:
+        crib, folder = self.crib, self.crib.config.policy
+        checked = list(crib.registry), crib.config.tenant
+        found = [*lost_guards(crib.policy_history, after, folder), *objections(after, policy, *checked)]
+        if after.folder != folder:  # it comes with tests of its own; properties are always today's
+            found += violations(replace(after, folder=folder), policy, *checked)
+        return found
 
     def differences(self, proposal: Proposal) -> list[Change] | None:
         """What it makes of calls, the widest blast radius first; None where the policy that stands there

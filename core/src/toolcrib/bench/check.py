@@ -19,6 +19,7 @@ from toolcrib.bench._witness import Witness
 from toolcrib.bench._world import World, matches
 from toolcrib.policy import Governed, Policy
 from toolcrib.policy._gentle import spare
+from toolcrib.policy._guards import PROPERTIES
 from toolcrib.principal import NOBODY
 
 __all__ = [
@@ -33,8 +34,6 @@ __all__ = [
     "read_properties",
 ]
 
-PROPERTIES = "properties.toml"
-"""The file of a policy's properties, in its folder."""
 MOST_WITNESSES = 1000
 
 

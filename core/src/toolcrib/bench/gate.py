@@ -4,6 +4,8 @@ properties in its folder.
 Tools that are frozen (see `toolcrib.bench.edit`) are an exception that only takes away: where tests fail,
 they are run once more without the frozen rows, so that tests, which say what a policy allows in ordinary
 times, cannot keep a brake from working. Properties need no such exception: a deny row violates none.
+
+Tests or properties that were in force and are gone let no change through either, but for a brake.
 """
 
 from __future__ import annotations
@@ -12,16 +14,15 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolcrib.bench.check import PROPERTIES, Finding, check, read_properties
+from toolcrib.bench.check import Finding, check, read_properties
 from toolcrib.bench.edit import without_frozen
 from toolcrib.bench.lint import lint_text
 from toolcrib.bench.tables import Report, run
 from toolcrib.errors import PolicyError
-from toolcrib.policy import Governed, Policy, Texts
+from toolcrib.policy import Governed, History, Policy, Texts
+from toolcrib.policy._guards import PROPERTIES, TESTS, says_none
 
-__all__ = ["objections"]
-
-TESTS = "tests"
+__all__ = ["lost_guards", "objections", "violations"]
 
 
 def objections(texts: Texts, policy: Policy, tools: Sequence[Governed], tenant: str = "") -> list[str]:
@@ -32,8 +33,26 @@ def objections(texts: Texts, policy: Policy, tools: Sequence[Governed], tenant: 
     return [
         *_lint(texts, tools),
         *_tests(texts, policy, tools),
-        *_properties(texts, policy, tools, tenant),
+        *violations(texts, policy, tools, tenant),
     ]
+
+
+def lost_guards(history: History, texts: Texts, folder: Path) -> list[str]:
+    """The tests and properties that were in force here and are gone from `folder`, where `texts` are to be
+    in force; empty if these differ from what was in force last in frozen rows alone.
+
+    Texts that come with tests of their own (`texts.folder`) are not asked for those in `folder`.
+    """
+    found = history.lost(folder, tests=texts.folder == folder)
+    last = history.last() if found else None
+    if last is not None and (last.model, _thawed(last)) == (texts.model, _thawed(texts)):
+        return []
+    return found
+
+
+def _thawed(texts: Texts) -> list[str]:
+    lines = (line.strip() for line in without_frozen(texts.rows).split("\n"))
+    return [line for line in lines if line and line[0] != "#"]
 
 
 def _lint(texts: Texts, tools: Sequence[Governed]) -> list[str]:
@@ -60,12 +79,16 @@ def _failures(report: Report) -> list[str]:
     return problems + failed
 
 
-def _properties(texts: Texts, policy: Policy, tools: Sequence[Governed], tenant: str) -> list[str]:
-    """A file that is there but cannot be read, or cannot be checked, objects too: it would hold nothing."""
-    if texts.folder is None or not os.path.lexists(texts.folder / PROPERTIES):
+def violations(texts: Texts, policy: Policy, tools: Sequence[Governed], tenant: str = "") -> list[str]:
+    """The properties in the texts' folder that do not hold. A file that cannot be read, or cannot be checked,
+    objects too: it would hold nothing; only `property = []` says that there are none.
+    """
+    if texts.folder is None or not os.path.lexists(file := texts.folder / PROPERTIES):
         return []
     try:
-        found = check(policy, read_properties(texts.folder / PROPERTIES), tools, tenant)
+        if says_none(file):
+            return []
+        found = check(policy, read_properties(file), tools, tenant)
     except PolicyError as error:
         return [str(error)]
     return [_violated(one) for one in found.findings if not one.holds]

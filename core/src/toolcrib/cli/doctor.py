@@ -150,6 +150,8 @@ def _policy(desk: Desk) -> Iterator[Finding]:
         yield Finding(
             "policy", "look", f"frozen: {', '.join(stopped)}", "toolcrib unfreeze TOOL, when it is time"
         )
+    for lost in desk.crib().policy_history.lost(desk.config.policy):
+        yield Finding("policy", "look", lost, "Until then, no change of the policy is taken but a freeze")
     for warning in policy.warnings:
         yield Finding("policy", "look", warning)
 

@@ -2,7 +2,7 @@
 
 `FOLDER/REVISION/` holds `model.conf`, `policy.csv` and the tests as they stood; `FOLDER/log.jsonl` has a
 line whenever another revision came into force. Several processes share it: whoever is first writes the
-line. Lines and folders are only ever added.
+line. Lines and folders are only ever added. `FOLDER/guards.json` says which tests and properties there were.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from toolcrib.errors import PolicyError, StateError
-from toolcrib.policy._files import read_text
+from toolcrib.policy._files import read_text, replace_file
+from toolcrib.policy._guards import TESTS, Guards, losses, seen
 from toolcrib.policy._origin import Texts
 from toolcrib.policy._policy import MODEL_FILE, POLICY_FILE, Policy, revision_of
 
 __all__ = ["TESTS", "Entry", "History"]
 
-TESTS = "tests"
-"""The folder of a policy's own tests, beside its files."""
 MAX_TESTS = 16 * 2**20
 """Bytes; more is not kept with a revision."""
 
@@ -57,6 +56,7 @@ class History:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         self._log = self.folder / "log.jsonl"
+        self._guards = self.folder / "guards.json"
 
     def entries(self) -> list[Entry]:
         """All entries, oldest first."""
@@ -112,6 +112,37 @@ class History:
             numbers = len(policy.rows), (new - old).total(), (old - new).total()
             self._append(Entry(policy.revision, moment, by, why, *numbers))
             return True
+
+    # --- what held it
+
+    @property
+    def guards(self) -> Guards:
+        """The tests and properties that were there when they were last noted."""
+        with _readable(self.folder):
+            if not self._guards.exists():
+                return Guards()
+            text = self._guards.read_text("utf-8")
+        try:
+            return Guards.parsed(text)
+        except (ValueError, TypeError) as error:
+            raise _damaged(self._guards, f"is damaged: {error}") from error
+
+    def note_guards(self, folder: Path) -> tuple[Guards, Guards]:
+        """Note the tests and properties in a policy's folder; what was noted before, and what is now. What is
+        missing there stays noted.
+        """
+        before = self.guards
+        if seen(folder, before) == before:
+            return before, before
+        with self._locked():
+            before = self.guards
+            after = seen(folder, before)
+            replace_file(self._guards, after.text)
+            return before, after
+
+    def lost(self, folder: Path, *, tests: bool = True) -> list[str]:
+        """What was noted and is missing in a policy's folder, each with the remedy."""
+        return losses(folder, self.guards, tests=tests)
 
     # --- files
 

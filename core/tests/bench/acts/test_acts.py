@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from toolcrib.errors import CallDenied, ConfigError, PolicyError, UnknownTool
+from toolcrib.audit import read
+from toolcrib.errors import CallDenied, ConfigError, PolicyError, ToolcribWarning, UnknownTool
 from toolcrib.policy import History
 
 FROZEN = "p, *, *, toys.add, *, True, deny"
@@ -361,6 +362,109 @@ def test_rollback_to_what_its_tests_refute_is_refused_unless_they_come_back_too(
     assert "would not be taken" in str(refused.exception)
     assert bench.run("policy", "rollback", first, "-y", "--with-tests").exit_code == 0
     assert list(tests.iterdir()) == []
+
+
+# --- tests and properties that are gone -----------------------------------------------------------------
+
+WIDE = "p, *, acme, *, *, True, allow\n"
+NOT_EVE = '[[property]]\nname = "Not Eve"\nnever_allowed = { to = ["user:eve"] }\n'
+
+
+def guarded(bench: Any, what: str) -> Any:
+    """The policy's tests or properties, in force; how to take them away and how to bring them back."""
+    folder = bench.folder / "policies"
+    path = folder / ("tests/toys.yaml" if what == "tests" else "properties.toml")
+    path.parent.mkdir(exist_ok=True)
+    text = table("a", "allow") if what == "tests" else NOT_EVE
+    if what == "properties":
+        bench.rows += "p, user:eve, acme, *, *, True, deny\n"
+    path.write_text(text)
+    assert bench.run("doctor").exit_code == 0
+    return path
+
+
+def take_away(path: Any) -> None:
+    path.unlink()
+    if path.parent.name == "tests":
+        path.parent.rmdir()
+
+
+def put_back(path: Any) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(table("a", "allow") if path.suffix == ".yaml" else NOT_EVE)
+
+
+def say_none(path: Any) -> None:
+    if path.suffix == ".yaml":
+        path.parent.mkdir()
+    else:
+        path.write_text("property = []\n")
+
+
+def recorded(bench: Any, action: str) -> list[str]:
+    log = bench.folder / ".toolcrib" / "audit"
+    return [r["detail"] for r in (read(log) if log.exists() else ()) if r.get("action") == action]
+
+
+@pytest.mark.filterwarnings("ignore::toolcrib.errors.ToolcribWarning")
+@pytest.mark.parametrize("what", ["tests", "properties"])
+@pytest.mark.parametrize("mend", [put_back, say_none])
+def test_no_change_is_taken_while_what_guarded_the_policy_is_gone(
+    bench: Any, what: str, mend: Callable[[Any], None]
+) -> None:
+    path = guarded(bench, what)
+    take_away(path)
+    bench.rows += WIDE
+    told = bench.run("doctor").output
+    assert "is not taken" in told
+    assert f"the policy's {what}" in recorded(bench, "policy.unguarded")[-1]
+    assert "were in force are gone" in recorded(bench, "policy.failed")[-1]
+    assert "changed" not in [one["why"] for one in entries(bench)[: -1 if what == "tests" else -2]]
+    mend(path)
+    assert "is not taken" not in bench.run("doctor").output
+    assert entries(bench)[0]["why"] == "changed"
+    assert bool(recorded(bench, "policy.guards")) is (mend is say_none), "fewer guards are on record"
+
+
+@pytest.mark.parametrize("what", ["tests", "properties"])
+def test_the_loss_alone_is_an_alert(bench: Any, what: str) -> None:
+    path = guarded(bench, what)
+    assert recorded(bench, "policy.unguarded") == []
+    take_away(path)
+    for _ in range(2):  # it is not forgotten
+        with pytest.warns(ToolcribWarning, match=f"the policy's {what}"):
+            told = " ".join(bench.run("doctor").output.split())
+        assert "were in force are gone: restore" in told
+    assert len(recorded(bench, "policy.unguarded")) == 2
+
+
+@pytest.mark.filterwarnings("ignore::toolcrib.errors.ToolcribWarning")
+def test_a_brake_works_without_tests_and_an_act_does_not(bench: Any) -> None:
+    take_away(guarded(bench, "tests"))
+    refused = bench.run("rollout", "promote", "toys.add", "--agent", "z", "--yes").exception
+    assert refused is None or "There is no stage above" in str(refused)
+    refused = bench.run("rollout", "demote", "toys.add", "--agent", "z", "--yes").exception
+    assert "the policy's tests (1 file) that were in force are gone" in str(refused)
+    assert bench.run("freeze", "toys.add", "--yes").exit_code == 0
+    assert bench.run("unfreeze", "toys.add", "--yes").exit_code == 0
+    bench.rows += WIDE
+    refused = bench.run("freeze", "toys.add", "--yes").exception
+    assert "are gone" in str(refused), "a freeze takes no other change along"
+
+
+@pytest.mark.filterwarnings("ignore::toolcrib.errors.ToolcribWarning")
+def test_a_rollback_with_tests_brings_them_back_and_meets_todays_properties(bench: Any) -> None:
+    path = guarded(bench, "tests")
+    bench.rows += "p, user:eve, acme, *, *, True, deny\n"
+    bench.run("doctor")
+    newest, _ = entries(bench)
+    take_away(path)
+    assert bench.run("policy", "rollback", newest["revision"], "--with-tests", "--yes").exit_code == 0
+    bench.rows += "p, user:finn, acme, *, *, True, deny\n"
+    assert "is not taken" not in bench.run("doctor").output
+    (bench.folder / "policies" / "properties.toml").write_text(NOT_EVE.replace("user:eve", "user:finn"))
+    refused = bench.run("policy", "rollback", newest["revision"], "--with-tests", "--yes").exception
+    assert "'Not Eve' is violated" in str(refused)
 
 
 def test_an_unknown_revision_is_refused(bench: Any) -> None:
