@@ -459,7 +459,9 @@ def test_a_rollback_with_tests_brings_them_back_and_meets_todays_properties(benc
     bench.run("doctor")
     newest, _ = entries(bench)
     take_away(path)
+    bench.rows += WIDE
     assert bench.run("policy", "rollback", newest["revision"], "--with-tests", "--yes").exit_code == 0
+    assert path.exists()
     bench.rows += "p, user:finn, acme, *, *, True, deny\n"
     assert "is not taken" not in bench.run("doctor").output
     (bench.folder / "policies" / "properties.toml").write_text(NOT_EVE.replace("user:eve", "user:finn"))
