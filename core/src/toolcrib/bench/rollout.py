@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from toolcrib._nearest import nearest
+from toolcrib.bench._fences import check_fence, example, may_fire
 from toolcrib.bench.cells import Cell, always
 from toolcrib.bench.edit import add_rows, frozen, remove_rows, row_text
 from toolcrib.bench.view import EVERYBODY, View, kind_of, rows_by_tenant
@@ -57,8 +58,8 @@ class Rollout:
 
     def promote(self, *, approvers: str = "requester", fence: str = "", unfenced: bool = False) -> str:
         """One stage up. To supervised, `approvers` are whom a new p2 row names. To autonomous, `fence` is the
-        condition of a new deny row; without one, a deny row with a condition must be there, unless
-        `unfenced`.
+        condition of a new deny row, which some call of the tool can meet; without one, such a row must be
+        there, unless `unfenced`.
         """
         self._check_effect()
         cell = self._cell(self.texts.rows)
@@ -101,13 +102,20 @@ class Rollout:
     def _to_autonomous(self, cell: Cell, fence: str, *, unfenced: bool) -> str:
         text = self._without([row for row in cell.reviews if always(row)], "reviews")
         if fence:
-            return add_rows(text, [("p", self._row(fence, "deny"))], near=self.tool.name)
-        if not unfenced and not cell.denies:
+            return self._fenced(text, fence)
+        if not unfenced and not any(may_fire(row, self.tool) for row in cell.denies):
             raise PolicyError(
                 f"nothing would fence {self.tool.name} for {self.subject}",
                 rule="what nobody looks at is fenced by deny rows with conditions",
-                remedy="Give --fence CONDITION, for example 'r.ctx.args.amount > 1000', or --unfenced",
+                remedy=f"Give --fence CONDITION, for example {example(self.tool)!r}, or --unfenced",
             )
+        return text
+
+    def _fenced(self, text: str, fence: str) -> str:
+        values = self._row(fence.strip(), "deny")
+        text = add_rows(text, [("p", values)], near=self.tool.name)
+        self._cell(text)  # a condition that does not load is told of as such
+        check_fence(Row("p", values, "--fence", 0), self.tool)
         return text
 
     def _to_read_only(self, cell: Cell) -> str:

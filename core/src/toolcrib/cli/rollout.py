@@ -109,7 +109,12 @@ def _print(rows: list[tuple[Tool, str, str]], subject: str) -> None:
 @click.argument("tool")
 @_whom
 @click.option("--approvers", default="requester", show_default=True, help="To supervised: who looks first.")
-@click.option("--fence", default="", metavar="CONDITION", help="To autonomous: what stays denied.")
+@click.option(
+    "--fence",
+    default="",
+    metavar="CONDITION",
+    help="To autonomous: what stays denied, for example 'r.ctx.now.hour >= 20'.",
+)
 @click.option(
     "--unfenced", is_flag=True, help="To autonomous, though no deny row with a condition covers it."
 )

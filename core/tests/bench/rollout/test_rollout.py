@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -24,6 +24,26 @@ class Tool:
 ALLOW = "p, agent:a, acme, crm.set, write, True, allow\n"
 REVIEW = "p2, agent:a, acme, crm.set, write, True, requester\n"
 FENCE = "p, *, acme, crm.*, write, r.ctx.user == 'x', deny\n"
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "n": {"type": "integer"}, "more": {"type": "object"}},
+    "required": ["id"],
+    "additionalProperties": False,
+}
+
+
+@dataclass(frozen=True)
+class Typed(Tool):
+    """A tool of which the arguments are known, and that it previews nothing."""
+
+    schema: Any = field(default_factory=lambda: SCHEMA)
+    preview: Any = None
+
+
+def typed(rows: str) -> Rollout:
+    return Rollout(Texts(MODEL, rows), Typed(), "agent:a", "acme")
 
 
 def of(rows: str, *, subject: str = "agent:a", **tool: Any) -> Rollout:
@@ -154,3 +174,79 @@ def test_a_row_that_freezes_is_not_taken_out_by_a_promotion() -> None:
     frozen = Texts(MODEL, "p, *, *, crm.set, *, True, deny\n")
     with pytest.raises(PolicyError, match="says more than that"):
         Rollout(frozen, Tool(), "*", "*").promote()
+
+
+@pytest.mark.parametrize(
+    ("fence", "why"),
+    [
+        (
+            'has(r.ctx, "args.amount") and r.ctx.args.amount > 1000',
+            "crm.set has no argument 'amount'; it has id",
+        ),
+        ("r.ctx.args.amount > 1000", "no argument 'amount'"),
+        ('not has(r.ctx, "args.amount")', "no argument 'amount'"),
+        ('r.ctx.args.n > 5 or has(r.ctx, "args.amount.cents")', "no argument 'amount'"),
+        ('has(r.ctx, "before.stage") and r.ctx.before.stage == "x"', "has no preview"),
+        ("False", "false for every call"),
+        ("1 > 2", "false for every call"),
+        ("r.ctx.tool.effect == 'send'", "false for every call"),
+        ("r.ctx.tenant == 'other' and r.ctx.args.n > 5", "false for every call"),
+    ],
+)
+def test_a_fence_that_stops_no_call_is_refused(fence: str, why: str) -> None:
+    with pytest.raises(PolicyError, match=r"would never stop a call of crm\.set") as refused:
+        typed(ALLOW + REVIEW).promote(fence=fence)
+    assert why in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "fence",
+    [
+        "r.ctx.args.id == 'x'",
+        'has(r.ctx, "args.n") and r.ctx.args.n > 1000',
+        'has(r.ctx, "args.more.amount") and r.ctx.args.more.amount > 1000',
+        "r.ctx.now.hour >= 20",
+        " r.ctx.user == 'x' ",
+    ],
+)
+def test_a_fence_that_some_call_meets_is_taken(fence: str) -> None:
+    text = typed(ALLOW + REVIEW).promote(fence=fence)
+    assert f"crm.set, write, {fence.strip()}, deny" in text
+    assert typed(text).stage == "autonomous"
+
+
+def test_of_a_tool_that_nobody_knows_any_argument_may_be_there() -> None:
+    assert "args.amount" in of(ALLOW + REVIEW).promote(fence='has(r.ctx, "args.amount")')
+
+
+def test_a_fence_that_is_always_true_leaves_nothing_to_be_autonomous() -> None:
+    with pytest.raises(PolicyError, match="would not be autonomous then"):
+        typed(ALLOW + REVIEW).promote(fence="True")
+
+
+@pytest.mark.parametrize(
+    ("when", "fences"),
+    [
+        ('has(r.ctx, "args.amount") and r.ctx.args.amount > 5', False),
+        ('(has(r.ctx, "args.amount") and r.ctx.args.amount > 5) or r.ctx.user == "x"', True),
+        ('not has(r.ctx, "args.amount")', True),
+        ("r.ctx.args.amount > 5", True),
+        ('has(r.ctx, "before.stage")', False),
+        ("False", False),
+    ],
+)
+def test_a_row_that_cannot_stop_this_tool_is_no_fence_for_it(when: str, fences: bool) -> None:
+    rows = ALLOW + REVIEW + f"p, *, acme, crm.*, write, {when}, deny\n"
+    if fences:
+        assert typed(typed(rows).promote()).stage == "autonomous"
+        return
+    with pytest.raises(PolicyError, match="nothing would fence"):
+        typed(rows).promote()
+
+
+def test_the_fence_that_is_proposed_is_one() -> None:
+    with pytest.raises(PolicyError) as refused:
+        typed(ALLOW + REVIEW).promote()
+    proposed = refused.value.remedy.split("'", 1)[1].rpartition("', or")[0]
+    assert proposed == 'r.ctx.args.id == "…"'
+    assert typed(typed(ALLOW + REVIEW).promote(fence=proposed)).stage == "autonomous"
