@@ -287,7 +287,7 @@ class Crib:
             source = PolicySource(
                 self.policy_origin, self._on_policy, gate=self._policy_gate, keeper=self.policy_history
             )
-            self._note_guards()
+            self.policy_history.watch_guards(self.config.policy, self.record)
             return source
 
     @cached_property
@@ -309,26 +309,14 @@ class Crib:
         return History(self.config.state / "policy-history")
 
     def _policy_gate(self, texts: Texts, policy: Policy) -> list[str]:
-        from toolcrib.bench.beside import objections_beside
-        from toolcrib.bench.gate import lost_guards
+        from toolcrib.bench.beside import objections_in
 
-        if lost := lost_guards(self.policy_history, texts, self.config.policy):
-            return lost
-        return objections_beside(texts, policy, list(self.registry), self.config.tenant)
-
-    def _note_guards(self) -> None:
-        """Note which tests and properties there are; fewer of them are on record, and none an alert."""
-        before, after = self.policy_history.note_guards(self.config.policy)
-        if after.tests < before.tests or after.properties < before.properties:
-            self.record(kind="admin", action="policy.guards", detail=f"{before} → {after}")
-        for what in self.policy_history.lost(self.config.policy):
-            self.record(kind="admin", action="policy.unguarded", detail=what)
-            warnings.warn(ToolcribWarning(what), stacklevel=2)
+        return objections_in(self, texts, policy)
 
     def _on_policy(self, event: str, detail: str) -> None:
         self.record(kind="admin", action=f"policy.{event}", detail=detail)
         if event == "loaded":
-            self._note_guards()
+            self.policy_history.watch_guards(self.config.policy, self.record)
         if event == "failed" and not self._reloading:  # who reloads hears of it anyway
             warnings.warn(ToolcribWarning(detail), stacklevel=2)
 

@@ -12,13 +12,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toolcrib.bench._known_tools import known_tools
-from toolcrib.bench.gate import objections
+from toolcrib.bench.gate import lost_guards, objections
 from toolcrib.errors import PolicyError
 from toolcrib.policy import Governed, Policy, Texts
 
-__all__ = ["objections_beside"]
+if TYPE_CHECKING:
+    from toolcrib.crib import Crib
+
+__all__ = ["objections_beside", "objections_in"]
 
 LARGE = 200_000
 """Characters of rows from which on another process judges; starting one takes as long as judging so many."""
@@ -29,6 +33,12 @@ _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.stdin.buffer.readline()); "
     "from toolcrib.bench.beside import main; main()"
 )
+
+
+def objections_in(crib: Crib, texts: Texts, policy: Policy) -> list[str]:
+    """What speaks against a policy in this crib; where what guarded it is gone, that alone."""
+    lost = lost_guards(crib.policy_history, texts, crib.config.policy)
+    return lost or objections_beside(texts, policy, list(crib.registry), crib.config.tenant)
 
 
 def objections_beside(texts: Texts, policy: Policy, tools: Sequence[Governed], tenant: str = "") -> list[str]:

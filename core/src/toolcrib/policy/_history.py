@@ -12,14 +12,15 @@ import json
 import os
 import pwd
 import shutil
+import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from toolcrib.errors import PolicyError, StateError
+from toolcrib.errors import PolicyError, StateError, ToolcribWarning
 from toolcrib.policy._files import read_text, replace_file
 from toolcrib.policy._guards import TESTS, Guards, losses, seen
 from toolcrib.policy._origin import Texts
@@ -139,6 +140,17 @@ class History:
             after = seen(folder, before)
             replace_file(self._guards, after.text)
             return before, after
+
+    def watch_guards(self, folder: Path, record: Callable[..., object]) -> None:
+        """Note them, and tell of fewer than before (`policy.guards`) and of what is missing
+        (`policy.unguarded`, and a `ToolcribWarning`).
+        """
+        before, after = self.note_guards(folder)
+        if after.tests < before.tests or after.properties < before.properties:
+            record(kind="admin", action="policy.guards", detail=f"{before} → {after}")
+        for what in self.lost(folder):
+            record(kind="admin", action="policy.unguarded", detail=what)
+            warnings.warn(ToolcribWarning(what), stacklevel=3)
 
     def lost(self, folder: Path, *, tests: bool = True) -> list[str]:
         """What was noted and is missing in a policy's folder, each with the remedy."""
