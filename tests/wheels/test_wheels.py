@@ -33,11 +33,16 @@ def test_a_new_pack_can_be_made_from_the_wheel_and_is_whole(installed, tmp_path:
     assert "toolcrib packs check" in told
     template = ROOT / "core/src/toolcrib/packs/_template"
     tracked = {path.relative_to(template) for path in template.rglob("*") if path.is_file()}
-    wanted = {str(path).replace("newpack", "weather") for path in tracked if not hidden(path)}
+    shown = {"gitignore": ".gitignore", "github": ".github"}
+    wanted = {
+        "/".join(shown.get(part, part) for part in path.parts).replace("newpack", "weather")
+        for path in tracked
+        if not hidden(path)
+    }
     made = {
         str(path.relative_to(tmp_path / "toolcrib-weather")) for path in tmp_path.rglob("*") if path.is_file()
     }
-    assert made == wanted - {"gitignore"} | {".gitignore"}
+    assert made == wanted
 
 
 def hidden(path: Path) -> bool:
