@@ -196,6 +196,16 @@ def test_a_missing_table_is_an_error_that_says_where(table: Table) -> None:
         table.origin().read()
 
 
+def test_a_file_that_is_not_there_is_neither_made_nor_read(tmp_path: Path) -> None:
+    """A misspelt path would otherwise be an empty policy, in a file that nobody asked for."""
+    origin = SqlOrigin(f"sqlite+aiosqlite:///{tmp_path}/polcy.db", tmp_path)
+    with pytest.raises(PolicyError, match="No such file") as refused:
+        origin.read()
+    origin.close()
+    assert "empty file first" in refused.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_table_that_is_too_large_is_refused(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     table.put(ALLOW, DENY)
     monkeypatch.setattr(_sql, "MAX_ROWS", 1)

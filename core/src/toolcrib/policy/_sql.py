@@ -127,10 +127,17 @@ class SqlOrigin:
             await self._dispose()
             cause = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
             reason = str(cause).split("\n")[0] or type(error).__name__
+            is_gone = isinstance(error, FileNotFoundError)
+            first = (
+                "Create it as an empty file first, so that no misspelt path becomes a policy"
+                if is_gone
+                else ""
+            )
             raise PolicyError(
                 f"the policy in {self.name} cannot be used: {reason}",
                 rule=f"[policy] url names a database with a table {TABLE}",
-                remedy="See docs/reference/policy-sql.md; rows come in with `toolcrib policy import FILE`",
+                remedy=first
+                or "See docs/reference/policy-sql.md; rows come in with `toolcrib policy import FILE`",
             ) from None
 
     async def _dispose(self) -> None:
