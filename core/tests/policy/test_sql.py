@@ -393,6 +393,8 @@ def test_acts_work_on_a_table(table: Table, tmp_path: Path, request: pytest.Fixt
     explained = run("policy", "explain", "crm.x", "--agent", "a", "--user", "u", "--effect", "read")
     assert explained.startswith("deny")
     run("policy", "rollback", first.policy().revision, "-y")
+    assert table.origin().read().rows == f"{first.rows}p, *, *, *, *, True, deny\n"  # still frozen
+    run("unfreeze", "*", "-y")
     assert table.origin().read().rows == first.rows
 
 

@@ -32,7 +32,9 @@ def warned(redactor: Redactor, value: str, path: str = "db/login") -> list[str]:
         ("123456", ()),
         ("äöüäö", ("",)),  # characters, not bytes
         ('{"user": "svc-crm", "pin": "1234"}', ("pin",)),
-        ('{"user": "svc-crm", "port": 5432}', ("port",)),
+        ('{"user": "svc-crm", "code": 5432}', ("code",)),
+        ('{"user": "bob", "username": "bob", "client_id": "crib", "port": 5432}', ()),
+        ('{"db": {"user": "bob", "users": "bob"}}', ("db.users",)),
         ('{"db": {"pin": "1", "code": "22"}, "long": "123456"}', ("db.pin", "db.code")),
         ('{"codes": ["111", "222", "long-enough"]}', ("codes",)),
         ('["abc", "long-enough"]', ("(a list)",)),

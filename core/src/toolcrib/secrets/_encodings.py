@@ -33,6 +33,10 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z_-]{0,39}")
 """What is surely the name of a field, and no key or number."""
 
 
+_OPEN = frozenset(("client_id", "host", "login", "port", "scope", "token_type", "user", "username"))
+"""Fields that stand beside a secret and are none, so that a short one is nothing to warn of."""
+
+
 def parts(value: str) -> Iterator[str]:
     """The value, and where it is a JSON document, the texts and numbers in it."""
     yield value
@@ -41,12 +45,13 @@ def parts(value: str) -> Iterator[str]:
 
 def too_short(value: str) -> tuple[str, ...]:
     """What of `value` is not looked for: the fields of a document whose text is too short, as `db.pin`, and
-    an empty name for the whole.
+    an empty name for the whole. Fields that are no secrets by their name (`username`, `client_id`) are left
+    out.
     """
     if len(value) < SHORTEST:
         return ("",)
     fields = (name for name, text in _leaves("", _document(value)) if 0 < len(text) < SHORTEST)
-    return tuple(dict.fromkeys(fields))
+    return tuple(dict.fromkeys(name for name in fields if name.rpartition(".")[2] not in _OPEN))
 
 
 def _document(value: str) -> Any:

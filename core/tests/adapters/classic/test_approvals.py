@@ -3,6 +3,7 @@
 import asyncio
 import io
 import logging
+import re
 
 import pytest
 
@@ -59,7 +60,8 @@ def test_the_agent_never_sees_the_preview(make, serve, pair, chat, answers, term
     with serve(operator=[TRANSFER, "TERMINATE"]) as model:
         operator, runner = pair(crib, model, "operator", channel=channel)
         result = chat(runner, operator)
-    assert "100" not in str(result.chat_history)
+    said = re.sub(r"[0-9a-f]{16,}|\w{4}(-\w{4}){2}", "", str(result.chat_history))  # ids may have any digits
+    assert "100" not in said
 
 
 def test_somebody_who_may_not_approve_does_not(make, bank, serve, pair, chat, log):
