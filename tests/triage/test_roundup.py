@@ -10,11 +10,6 @@ import pytest
 
 from toolcrib_itsm.sample import DEMO, records
 
-# The account's user name is shorter than what is redacted, and no secret.
-pytestmark = pytest.mark.filterwarnings(
-    r"ignore:the secret at .*\(username\):toolcrib.errors.ToolcribWarning"
-)
-
 TICKETS = {row["id"]: row for row in records()["ticket"]}
 
 

@@ -21,11 +21,6 @@ from toolcrib.tools import tools_of
 from toolcrib_itsm._servicenow_tables import Tables
 from toolcrib_itsm.testing import TrackerUser
 
-# Roundup's user name is shorter than what is redacted, and no secret.
-pytestmark = pytest.mark.filterwarnings(
-    r"ignore:the secret at .*\(username\):toolcrib.errors.ToolcribWarning"
-)
-
 ROWS = """
 p, *, *, itsm.*, *, True, allow
 p, *, *, secret:itsm.servicenow, use, True, allow
