@@ -28,6 +28,7 @@ from types import FrameType
 from typing import Any
 
 from decision import rules
+from reload import write
 
 from toolcrib.policy import MODEL, PolicySource
 from toolcrib.policy._gentle import gently, retire
@@ -62,11 +63,6 @@ class Turns:
         self.times[where] += 1
 
 
-def write(folder: Path, text: str, age: int) -> None:
-    (folder / "policy.csv").write_text(text)
-    os.utime(folder / "policy.csv", (time.time() - age, time.time() - age))
-
-
 def load_traced(source: PolicySource) -> Turns:
     """What `PolicySource` does in its thread once a change was seen, without a gate."""
     turns, seen, holder = Turns(), source.origin.look(), [source._policy]
@@ -95,9 +91,9 @@ def measure(count: int) -> dict[str, Any]:
         folder = Path(name)
         (folder / "model.conf").write_text(MODEL)
         os.utime(folder / "model.conf", (1_700_000_000, 1_700_000_000))
-        write(folder, rows, 600)
+        write(folder, rows)
         source = PolicySource(folder)
-        write(folder, f"{rows}p, user:extra, *, *, *, True, deny\n", 60)
+        write(folder, f"{rows}p, user:extra, *, *, *, True, deny\n")
         turns = load_traced(source)
     longest = sorted(turns.longest.items(), key=lambda one: -one[1])[:LINES]
     return {

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from toolcrib.bench._arguments import unknown
-from toolcrib.bench._context import path_of
+from toolcrib.bench._guards import asked, asked_for
 from toolcrib.bench._known_tools import KnownTool, known_tools
 from toolcrib.bench._truth import is_never_true
 from toolcrib.bench.cells import condition
@@ -30,7 +29,7 @@ def may_fire(row: Row, tool: Governed) -> bool:
 def check_fence(row: Row, tool: Governed) -> None:
     """Raise `PolicyError` if a new fence reads what calls of the tool never have, or can never hold."""
     (known,) = known_tools([tool])
-    for path in _paths(ast.parse(condition(row), mode="eval")):
+    for path in asked_for(condition(row)):
         if why := _absent(known, path):
             raise _refused(row, tool, why)
     if not may_fire(row, tool):
@@ -63,20 +62,6 @@ def _absent(tool: KnownTool, path: str) -> str:
     return ""
 
 
-def _paths(tree: ast.AST) -> Iterator[str]:
-    """What a condition reads or asks for with `has`, by dotted path."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            yield _asked(node)
-        elif (path := path_of(node)) is not None:
-            yield path
-
-
-def _asked(node: ast.Call) -> str:
-    path = node.args[1] if len(node.args) == 2 else None
-    return str(path.value) if isinstance(path, ast.Constant) else ""
-
-
 class _WithoutAbsent(ast.NodeTransformer):
     """`has` of what a tool never has is false."""
 
@@ -84,7 +69,7 @@ class _WithoutAbsent(ast.NodeTransformer):
         self._tool = tool
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        return ast.Constant(value=False) if _absent(self._tool, _asked(node)) else node
+        return ast.Constant(value=False) if _absent(self._tool, asked(node) or "") else node
 
 
 def _refused(row: Row, tool: Governed, why: str) -> PolicyError:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from toolcrib.bench._context import path_of
 
-__all__ = ["Read", "asked_for", "unguarded"]
+__all__ = ["Read", "asked", "asked_for", "unguarded"]
 
 _SOFT = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot, ast.In, ast.NotIn)
 _Known = frozenset[str]
@@ -41,7 +41,7 @@ def asked_for(condition: str) -> list[str]:
 
 
 def _paths(node: ast.AST) -> Iterator[str]:
-    path = _asked(node) if isinstance(node, ast.Call) else path_of(node)
+    path = asked(node) if isinstance(node, ast.Call) else path_of(node)
     if path is not None:
         yield path
     else:
@@ -49,7 +49,7 @@ def _paths(node: ast.AST) -> Iterator[str]:
             yield from _paths(child)
 
 
-def _asked(node: ast.Call) -> str | None:
+def asked(node: ast.Call) -> str | None:
     """The path of a `has`."""
     path = node.args[1]
     return path.value if isinstance(path, ast.Constant) and isinstance(path.value, str) else None
@@ -82,7 +82,7 @@ def _compared(node: ast.Compare, known: _Known) -> Iterator[Read]:
 def _known_if(node: ast.AST, *, holds: bool) -> _Known:
     """What is certainly there when a condition came to true (`holds`) or to false."""
     if isinstance(node, ast.Call):
-        path = _asked(node)
+        path = asked(node)
         return _with_parents(path) if path and holds else _NOTHING
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         return _known_if(node.operand, holds=not holds)

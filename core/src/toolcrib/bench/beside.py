@@ -11,12 +11,12 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolcrib.bench._known_tools import known_tools
 from toolcrib.bench.gate import lost_guards, objections
 from toolcrib.errors import PolicyError
+from toolcrib.packs._apart import search_path
 from toolcrib.policy import Governed, Policy, Texts
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def objections_beside(texts: Texts, policy: Policy, tools: Sequence[Governed], t
 
 def _judged(given: bytes) -> bytes:
     """What the other process answers."""
-    paths = json.dumps([str(Path(entry).absolute()) for entry in sys.path]).encode()
+    paths = json.dumps(search_path()).encode()
     try:
         done = subprocess.run(  # noqa: S603 (our own program)
             [sys.executable, "-I", "-X", "utf8", "-c", _BOOT],
